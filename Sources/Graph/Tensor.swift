@@ -38,6 +38,7 @@ extension Int32: TensorElement { public static var elementType: ElementType { .i
 extension UInt32: TensorElement { public static var elementType: ElementType { .uint32 } }
 extension Int64: TensorElement { public static var elementType: ElementType { .int64 } }
 extension UInt64: TensorElement { public static var elementType: ElementType { .uint64 } }
+extension Float16: TensorElement { public static var elementType: ElementType { .float16 } }
 extension Bool: TensorElement { public static var elementType: ElementType { .bool } }
 
 /// A dense, row-major tensor whose bytes never change after it was made; copies share them.

@@ -1,0 +1,7 @@
+/// ONNX Cast: integer overflow wraps, float to integer truncates towards zero and saturates.
+public struct Cast: Operator, Hashable {
+    public var to: ElementType, saturate: Bool
+    public init(to: ElementType, saturate: Bool = true) { (self.to, self.saturate) = (to, saturate) }
+
+    public var name: String { "Cast" }
+}

@@ -1,0 +1,6 @@
+/// ONNX Clip: inputs x, min?, max?.
+public struct Clip: Operator, Hashable {
+    public init() {}
+
+    public var name: String { "Clip" }
+}

@@ -1,0 +1,6 @@
+/// ONNX MatMul (NumPy semantics).
+public struct MatMul: Operator, Hashable {
+    public init() {}
+
+    public var name: String { "MatMul" }
+}
