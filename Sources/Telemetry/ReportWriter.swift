@@ -1,0 +1,225 @@
+/// Where a report file goes. Each `append` should reach the kernel at once: a killed process must not lose it.
+public protocol ReportSink {
+    associatedtype Failure: Error
+
+    /// Adds bytes at the end of the file; between `beginReplacement` and `commitReplacement`, of the new one.
+    mutating func append(_ bytes: UnsafeRawBufferPointer) throws(Failure)
+    /// Asks that everything appended survives a power cut.
+    mutating func synchronize() throws(Failure)
+    /// Opens an empty file beside the current one; the current one stays as it is.
+    mutating func beginReplacement() throws(Failure)
+    /// Puts the new file, synchronized, in the place of the current one, atomically (rename).
+    mutating func commitReplacement() throws(Failure)
+    /// Removes the new file; the current one goes on.
+    mutating func abandonReplacement()
+}
+
+/// When snapshots are written, and how large the file may get.
+public struct SnapshotPolicy: Equatable, Sendable {
+    /// Least time between snapshots, nanoseconds.
+    public var minimumSpacingNanoseconds: UInt64 = 2_000_000_000
+    /// Spacing is the elapsed time divided by this, between least and greatest: a killed run loses at most that share.
+    public var elapsedDivisor: UInt64 = 8
+    /// Greatest time between snapshots, nanoseconds.
+    public var maximumSpacingNanoseconds: UInt64 = 900_000_000_000
+    /// Before the file grows beyond this it is written afresh with the metadata, the kept events and one snapshot.
+    public var fileLimitBytes = 1 << 20
+
+    public init() {}
+
+    func spacing(elapsedNanoseconds: UInt64) -> UInt64 {
+        min(max(elapsedNanoseconds / max(elapsedDivisor, 1), minimumSpacingNanoseconds), maximumSpacingNanoseconds)
+    }
+}
+
+/// Writes a recorder's figures to a report file as the run goes on.
+///
+/// Appends through one 16 KiB buffer; nothing else is allocated after `init`.
+///
+/// Bound of the file: at most `fileLimitBytes`, or, should one snapshot not fit, metadata + kept events + one snapshot;
+/// twice that on disk for the moment of a replacement. A snapshot takes 2–3 bytes per used histogram bucket, about
+/// 20–100 KiB for a network of 60 layers after days. Bound of the wear: with the default policy four snapshots an
+/// hour after the first two hours, under 10 MB a day.
+public final class ReportWriter<Sink: ReportSink> {
+    public let recorder: Recorder
+    public let policy: SnapshotPolicy
+    /// Bytes in the current file.
+    public private(set) var fileBytes = 0
+
+    private let header = ReportFile.header()
+    private var output: RecordOutput<Sink>
+    private var writtenEvents = 0
+    private var snapshotsInFile = 0
+    private var nextSnapshotNanoseconds: UInt64
+
+    /// - Parameter sink: an empty file.
+    public init(sink: Sink, recorder: Recorder, policy: SnapshotPolicy = SnapshotPolicy()) {
+        self.recorder = recorder
+        self.policy = policy
+        output = RecordOutput(sink: sink)
+        nextSnapshotNanoseconds = recorder.startNanoseconds
+    }
+
+    deinit {
+        output.deallocate()
+    }
+
+    /// Writes header, metadata and a first, empty snapshot.
+    public func start() throws(Sink.Failure) {
+        try writeBase(elapsedNanoseconds: 0)
+        try output.sink.synchronize()
+        schedule(after: 0)
+    }
+
+    /// Call it after each frame: appends new events at once, and a snapshot when one is due.
+    public func poll(at nanoseconds: UInt64) throws(Sink.Failure) {
+        try appendEvents()
+        if nanoseconds >= nextSnapshotNanoseconds { try snapshot(at: nanoseconds) }
+    }
+
+    /// Writes a snapshot now.
+    public func snapshot(at nanoseconds: UInt64) throws(Sink.Failure) {
+        try appendEvents()
+        let elapsed = recorder.elapsed(at: nanoseconds)
+        // Also after a failure: a full disk is tried again one spacing later, not at every frame.
+        schedule(after: elapsed)
+        let payload = SnapshotPayload(recorder: recorder, elapsedNanoseconds: elapsed)
+        if snapshotsInFile > 0, fileBytes + recordBytes(payload) > policy.fileLimitBytes {
+            try replaceFile(elapsedNanoseconds: elapsed)
+        } else {
+            try write(.snapshot, payload)
+            snapshotsInFile += 1
+        }
+        try output.sink.synchronize()
+    }
+
+    /// Writes the last snapshot and the final record.
+    public func finish(reason: StopReason, text: String = "", at nanoseconds: UInt64) throws(Sink.Failure) {
+        try snapshot(at: nanoseconds)
+        try write(
+            .final, FinalPayload(reason: reason, text: text, elapsedNanoseconds: recorder.elapsed(at: nanoseconds)))
+        try output.sink.synchronize()
+    }
+
+    /// The sink, for what else its owner does with it.
+    public var sink: Sink { output.sink }
+
+    private func schedule(after elapsed: UInt64) {
+        nextSnapshotNanoseconds = recorder.startNanoseconds + elapsed + policy.spacing(elapsedNanoseconds: elapsed)
+    }
+
+    private func appendEvents() throws(Sink.Failure) {
+        while writtenEvents < recorder.log.slots.count {
+            let index = writtenEvents
+            writtenEvents += 1
+            try write(.event, EventPayload(log: recorder.log, index: index))
+        }
+    }
+
+    /// Header, metadata, kept events, one snapshot.
+    private func writeBase(elapsedNanoseconds: UInt64) throws(Sink.Failure) {
+        fileBytes = ReportFile.headerBytes
+        for byte in header { output.put(byte) }
+        output.put(.metadata, recorder.metadata, length: payloadBytes(recorder.metadata))
+        fileBytes += recordBytes(recorder.metadata)
+        for index in recorder.log.slots.indices {
+            let event = EventPayload(log: recorder.log, index: index)
+            output.put(.event, event, length: payloadBytes(event))
+            fileBytes += recordBytes(event)
+        }
+        writtenEvents = recorder.log.slots.count
+        let snapshot = SnapshotPayload(recorder: recorder, elapsedNanoseconds: elapsedNanoseconds)
+        output.put(.snapshot, snapshot, length: payloadBytes(snapshot))
+        fileBytes += recordBytes(snapshot)
+        snapshotsInFile = 1
+        try output.flush()
+    }
+
+    private func replaceFile(elapsedNanoseconds: UInt64) throws(Sink.Failure) {
+        let bytesBefore = fileBytes
+        let snapshotsBefore = snapshotsInFile
+        try output.sink.beginReplacement()
+        do throws(Sink.Failure) {
+            try writeBase(elapsedNanoseconds: elapsedNanoseconds)
+            try output.sink.commitReplacement()
+        } catch {
+            output.sink.abandonReplacement()
+            fileBytes = bytesBefore
+            snapshotsInFile = snapshotsBefore
+            throw error
+        }
+    }
+
+    private func write<Payload: RecordPayload>(
+        _ type: ReportFile.RecordType, _ payload: Payload
+    ) throws(Sink.Failure) {
+        output.put(type, payload, length: payloadBytes(payload))
+        try output.flush()
+        fileBytes += recordBytes(payload)
+    }
+
+    private func payloadBytes<Payload: RecordPayload>(_ payload: Payload) -> Int {
+        var counter = CountingOutput()
+        payload.encode(to: &counter)
+        return counter.count
+    }
+
+    private func recordBytes<Payload: RecordPayload>(_ payload: Payload) -> Int {
+        payloadBytes(payload) + ReportFile.recordOverhead
+    }
+}
+
+/// Streams records through a fixed buffer into the sink. After a failure it swallows bytes until `flush` reports it.
+struct RecordOutput<Sink: ReportSink>: ByteOutput {
+    static var capacity: Int { 16384 }
+
+    var sink: Sink
+    private let buffer: UnsafeMutablePointer<UInt8>
+    private var used = 0
+    private var checksum = CRC32C()
+    private var failure: Sink.Failure?
+
+    init(sink: Sink) {
+        self.sink = sink
+        buffer = UnsafeMutablePointer<UInt8>.allocate(capacity: RecordOutput.capacity)
+    }
+
+    func deallocate() {
+        buffer.deallocate()
+    }
+
+    mutating func put(_ byte: UInt8) {
+        checksum.update(byte)
+        if used == RecordOutput.capacity { drain() }
+        buffer[used] = byte
+        used += 1
+    }
+
+    mutating func put<Payload: RecordPayload>(_ type: ReportFile.RecordType, _ payload: Payload, length: Int) {
+        checksum = CRC32C()
+        putUInt16(type.rawValue)
+        putUInt32(UInt32(length))
+        payload.encode(to: &self)
+        putUInt32(checksum.value)
+    }
+
+    /// Hands the rest of the buffer to the sink.
+    mutating func flush() throws(Sink.Failure) {
+        drain()
+        if let error = failure {
+            failure = nil
+            throw error
+        }
+    }
+
+    private mutating func drain() {
+        let bytes = UnsafeRawBufferPointer(start: buffer, count: used)
+        used = 0
+        guard failure == nil, bytes.count > 0 else { return }
+        do throws(Sink.Failure) {
+            try sink.append(bytes)
+        } catch {
+            failure = error
+        }
+    }
+}
