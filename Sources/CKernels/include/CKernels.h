@@ -1,2 +1,182 @@
 #pragma once
 #include <stdint.h>
+
+// CPU features that the processor has and the operating system enables.
+#define SWIFTLET_CPU_AVX2 1u
+#define SWIFTLET_CPU_NEON 2u
+#define SWIFTLET_CPU_DOTPROD 4u
+#define SWIFTLET_CPU_AVXVNNI 8u
+#define SWIFTLET_CPU_AVX512VNNI 16u
+#define SWIFTLET_CPU_I8MM 32u
+#define SWIFTLET_CPU_RVV 64u
+
+uint32_t swiftlet_cpu_features(void);
+
+// Arguments of a tile of an int8 convolution: `pixels` output pixels (1 to the kernel's own), all taps, `channels`
+// output channels in consecutive panels of 8. Weights, bias and scales as Packing.swift describes them.
+//   acc = bias[o] + sum over tap, quad, input of weight * rows[tap * tile + pixel][input]
+//   output[pixel * outputPixelStride + o] = requantize(acc, scales[o])
+// `tile` is the kernel's own number of pixels; entries of `rows` past `pixels` repeat a valid one.
+typedef struct {
+    const void *const *rows;    // int8 rows (gemm_s8) or int16 rows (gemm_s16s8), one per tap and pixel
+    const int8_t *weights;
+    const int32_t *bias;
+    const float *scales;
+    int8_t *output;
+    intptr_t outputPixelStride;
+    int32_t taps;
+    int32_t quads;
+    int32_t pixels;
+    int32_t channels;
+    int32_t zeroPoint;
+    int32_t lowest;
+    int32_t highest;
+} swiftlet_gemm_s8_arguments;
+
+// Widens int8 rows to int16 rows: for each of `pixels` pixels, the taps one after the other, 4 * quads values each, at
+// output + pixel * outputPixelStride (in values). Writes up to 16 values past the last one.
+typedef struct {
+    const void *const *rows;
+    int16_t *output;
+    intptr_t outputPixelStride;
+    int32_t tile;
+    int32_t taps;
+    int32_t quads;
+    int32_t pixels;
+} swiftlet_widen_s8_arguments;
+
+// Arguments of a tile of an int8 depthwise convolution, as for gemm: every channel has its own weights.
+typedef struct {
+    const int8_t *const *rows;
+    const int8_t *weights;
+    const int32_t *bias;
+    const float *scales;
+    int8_t *output;
+    intptr_t outputPixelStride;
+    int32_t taps;
+    int32_t pixels;
+    int32_t channels;
+    int32_t zeroPoint;
+    int32_t lowest;
+    int32_t highest;
+} swiftlet_depthwise_s8_arguments;
+
+// output[i] = quantizedStep(Float(a[i] - aZeroPoint) * aMultiplier + Float(b[j] - bZeroPoint) * bMultiplier),
+// j = bIsScalar ? 0 : i. The output may be one of the inputs.
+typedef struct {
+    const int8_t *a;
+    const int8_t *b;
+    int8_t *output;
+    intptr_t count;
+    int32_t bIsScalar;
+    int32_t aZeroPoint;
+    int32_t bZeroPoint;
+    float aMultiplier;
+    float bMultiplier;
+    int32_t zeroPoint;
+    int32_t lowest;
+    int32_t highest;
+} swiftlet_add_s8_arguments;
+
+// output[i] = requantize((a[i] - aZeroPoint) * (b[j] - bZeroPoint), multiplier), otherwise as add.
+typedef struct {
+    const int8_t *a;
+    const int8_t *b;
+    int8_t *output;
+    intptr_t count;
+    int32_t bIsScalar;
+    int32_t aZeroPoint;
+    int32_t bZeroPoint;
+    float multiplier;
+    int32_t zeroPoint;
+    int32_t lowest;
+    int32_t highest;
+} swiftlet_mul_s8_arguments;
+
+// output[i] = table[input[i] + 128]. The output may be the input.
+typedef struct {
+    const int8_t *table;
+    const int8_t *input;
+    int8_t *output;
+    intptr_t count;
+} swiftlet_table_s8_arguments;
+
+// A tile of a float convolution: acc = bias[o]; then for tap, input in order acc += weight * row, product and sum each
+// rounded; clamped to [lowest, highest].
+typedef struct {
+    const float *const *rows;
+    const float *weights;
+    const float *bias;
+    float *output;
+    intptr_t outputPixelStride;    // in elements
+    int32_t taps;
+    int32_t inputs;
+    int32_t pixels;
+    int32_t channels;
+    float lowest;
+    float highest;
+} swiftlet_gemm_f32_arguments;
+
+// A tile of a float depthwise convolution; weights are [tap][channels filled up to 8].
+typedef struct {
+    const float *const *rows;
+    const float *weights;
+    const float *bias;
+    float *output;
+    intptr_t outputPixelStride;
+    int32_t taps;
+    int32_t pixels;
+    int32_t channels;
+    float lowest;
+    float highest;
+} swiftlet_depthwise_f32_arguments;
+
+typedef union {
+    void (*gemm_s8)(const swiftlet_gemm_s8_arguments *);
+    void (*gemm_s16s8)(const swiftlet_gemm_s8_arguments *);
+    void (*widen_s8)(const swiftlet_widen_s8_arguments *);
+    void (*depthwise_s8)(const swiftlet_depthwise_s8_arguments *);
+    void (*add_s8)(const swiftlet_add_s8_arguments *);
+    void (*mul_s8)(const swiftlet_mul_s8_arguments *);
+    void (*table_s8)(const swiftlet_table_s8_arguments *);
+    void (*gemm_f32)(const swiftlet_gemm_f32_arguments *);
+    void (*depthwise_f32)(const swiftlet_depthwise_f32_arguments *);
+} swiftlet_kernel_function;
+
+// Families, in the order of the union.
+enum {
+    SWIFTLET_FAMILY_gemm_s8 = 0,
+    SWIFTLET_FAMILY_gemm_s16s8 = 1,
+    SWIFTLET_FAMILY_widen_s8 = 2,
+    SWIFTLET_FAMILY_depthwise_s8 = 3,
+    SWIFTLET_FAMILY_add_s8 = 4,
+    SWIFTLET_FAMILY_mul_s8 = 5,
+    SWIFTLET_FAMILY_table_s8 = 6,
+    SWIFTLET_FAMILY_gemm_f32 = 7,
+    SWIFTLET_FAMILY_depthwise_f32 = 8,
+};
+
+// Instruction sets, numbered as `ISA` in Swift.
+enum {
+    SWIFTLET_ISA_SCALAR = 0,
+    SWIFTLET_ISA_AVX2 = 1,
+    SWIFTLET_ISA_NEON = 2,
+    SWIFTLET_ISA_DOTPROD = 3,
+};
+
+typedef struct {
+    const char *name;
+    swiftlet_kernel_function function;    // null members where not compiled for this architecture, or written in Swift
+    uint8_t isa;
+    uint8_t family;
+    uint8_t pixels;
+    uint8_t channels;
+    uint8_t isCompiled;                   // exists in this binary
+} swiftlet_kernel;
+
+int32_t swiftlet_kernel_count(void);
+const swiftlet_kernel *swiftlet_kernel_at(int32_t index);
+
+// Which kernels have run since the start of the process; one byte each.
+void swiftlet_kernel_mark_executed(int32_t index);
+uint8_t swiftlet_kernel_was_executed(int32_t index);

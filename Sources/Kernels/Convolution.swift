@@ -1,0 +1,349 @@
+import CKernels
+
+/// Pointers and quantization of one int8 convolution. Weights, bias and scales are packed as `Packing` describes; the
+/// bias has the input zero point folded in (`Packing.foldedBias`).
+public struct ConvolutionArguments {
+    public var input: UnsafePointer<Int8>
+    /// Bytes from one input pixel to the next, at least `inputChannels`.
+    public var inputPixelStride: Int
+    public var inputZeroPoint: Int8
+    public var weights: UnsafePointer<Int8>
+    public var bias: UnsafePointer<Int32>
+    /// Input scale * weight scale / output scale of each channel.
+    public var scales: UnsafePointer<Float>
+    public var output: UnsafeMutablePointer<Int8>
+    public var outputPixelStride: Int
+    public var epilogue: Epilogue
+
+    public init(
+        input: UnsafePointer<Int8>, inputPixelStride: Int, inputZeroPoint: Int8, weights: UnsafePointer<Int8>,
+        bias: UnsafePointer<Int32>, scales: UnsafePointer<Float>, output: UnsafeMutablePointer<Int8>,
+        outputPixelStride: Int, epilogue: Epilogue
+    ) {
+        self.input = input
+        self.inputPixelStride = inputPixelStride
+        self.inputZeroPoint = inputZeroPoint
+        self.weights = weights
+        self.bias = bias
+        self.scales = scales
+        self.output = output
+        self.outputPixelStride = outputPixelStride
+        self.epilogue = epilogue
+    }
+}
+
+/// An int8 convolution (general, grouped, transposed, depthwise; fully connected as 1 × 1) with its kernels chosen.
+/// The value is made once, at load; `run` allocates nothing.
+///
+/// An indirect matrix product: for a tile of output pixels a table of row pointers, one per tap and pixel, is built in
+/// scratch (padding taps point to a row of input zero points); then the micro-kernel runs over panels of output
+/// channels.
+public struct Convolution: Sendable {
+    public let geometry: ConvolutionGeometry
+    let kernels: KernelSet
+    /// Micro-kernel of full tiles.
+    public let kernel: Kernel
+    /// Micro-kernel of a tile with one pixel.
+    public let singlePixelKernel: Kernel
+    let widen: Kernel?
+    let layout: ScratchLayout
+
+    /// Chooses kernels for `geometry`: a pure function of its arguments.
+    public init(_ geometry: ConvolutionGeometry, traits: Packing.WeightTraits = .init(), kernels: KernelSet) {
+        self.geometry = geometry
+        self.kernels = kernels
+        layout = ScratchLayout(geometry)
+        if geometry.isDepthwise {
+            kernel = traits.containsMinus128 ? kernels.depthwiseAnyWeight : kernels.depthwise
+            singlePixelKernel = kernel
+            widen = nil
+        } else if traits.containsMinus128 && !kernels.gemm.takesAnyWeight {
+            kernel = kernels.gemmAnyWeight
+            singlePixelKernel = kernel
+            widen = nil
+        } else {
+            kernel = kernels.gemm
+            singlePixelKernel = kernels.gemmSinglePixel
+            widen = kernels.widen
+        }
+    }
+
+    /// Bytes of scratch that each thread needs, 64-byte aligned: the same for every instruction set, so that it can be
+    /// planned ahead.
+    public static func scratchByteCount(_ geometry: ConvolutionGeometry) -> Int { ScratchLayout(geometry).byteCount }
+
+    /// Computes one part of the output. Parts may run at the same time, each with its own scratch.
+    /// - Precondition: pointers and strides fit the geometry; tensors and weights are followed by
+    ///   `Packing.readAheadBytes` readable bytes; `scratch` has `scratchByteCount(geometry)` bytes, 64-byte aligned.
+    public func run(_ arguments: ConvolutionArguments, part: Part = .whole, scratch: UnsafeMutableRawPointer) {
+        if geometry.isDepthwise {
+            runDepthwise(arguments, part: part, scratch: scratch)
+        } else {
+            runGemm(arguments, part: part, scratch: scratch)
+        }
+    }
+
+    /// Most pixels of any kernel's tile.
+    static let maximumTile = 8
+    /// Most tiles prepared before the panels run over them.
+    static let maximumBlock = 8
+
+    /// Where things lie in a thread's scratch.
+    struct ScratchLayout: Sendable {
+        let zeroRowBytes: Int
+        /// Offset of the row pointers.
+        let rowsOffset: Int
+        /// Offset of the widened rows.
+        let wideOffset: Int
+        /// Values of one widened pixel, all taps.
+        let widePixelStride: Int
+        /// Tiles prepared before the panels run over them: more than one where the weights outgrow a cache.
+        let blockTiles: Int
+        let byteCount: Int
+
+        init(_ g: ConvolutionGeometry) {
+            func align(_ n: Int) -> Int { (n + 63) / 64 * 64 }
+            let channels = g.isDepthwise ? g.inputChannels : g.inputChannelsPerGroup
+            zeroRowBytes = align(channels + Packing.readAheadBytes)
+            let depth = g.taps * Packing.quads(g) * Packing.quadWidth
+            // One widened pixel more than a cache line from a power of two, against set conflicts.
+            widePixelStride = (depth + 31) / 32 * 32 + 32
+            let groupWeightBytes = depth * Packing.panels(g) * Packing.panelWidth
+            let tileBytes = Convolution.maximumTile * widePixelStride * 2
+            blockTiles = g.isDepthwise || groupWeightBytes <= 192 << 10
+                ? 1 : max(1, min(Convolution.maximumBlock, (192 << 10) / tileBytes))
+            rowsOffset = zeroRowBytes
+            wideOffset = rowsOffset + align(blockTiles * g.taps * Convolution.maximumTile * 8)
+            byteCount = g.isDepthwise ? wideOffset : wideOffset + align(blockTiles * tileBytes + 64)
+        }
+    }
+
+    /// Fills the row of input zero points.
+    private func fillZeroRow(_ scratch: UnsafeMutableRawPointer, _ value: Int8) {
+        scratch.initializeMemory(as: Int8.self, repeating: value, count: layout.zeroRowBytes)
+    }
+
+    /// Writes the row pointers of the tile that begins at output pixel `first`: `rows[tap * tile + pixel]`, `pixels` of
+    /// them valid, the rest of the tile repeating the last valid one.
+    @inline(__always)
+    private func buildRows(
+        _ rows: UnsafeMutablePointer<UnsafeRawPointer?>, first: Int, pixels: Int, tile: Int, input: UnsafeRawPointer,
+        inputPixelStride: Int, elementBytes: Int, zeroRow: UnsafeRawPointer
+    ) {
+        let g = geometry
+        let step = inputPixelStride * elementBytes
+        if g.isPointwise {
+            for p in 0..<tile { rows[p] = input + (first + min(p, pixels - 1)) * step }
+            return
+        }
+        var oy = first / g.outputWidth
+        var ox = first - oy * g.outputWidth
+        for p in 0..<tile {
+            if p < pixels {
+                buildPixelRows(rows + p, oy: oy, ox: ox, tile: tile, input: input, step: step, zeroRow: zeroRow)
+                ox += 1
+                if ox == g.outputWidth {
+                    ox = 0
+                    oy += 1
+                }
+            } else {
+                for tap in 0..<g.taps { rows[tap * tile + p] = rows[tap * tile + pixels - 1] }
+            }
+        }
+    }
+
+    @inline(__always)
+    private func buildPixelRows(
+        _ rows: UnsafeMutablePointer<UnsafeRawPointer?>, oy: Int, ox: Int, tile: Int, input: UnsafeRawPointer,
+        step: Int, zeroRow: UnsafeRawPointer
+    ) {
+        let g = geometry
+        let y0 = oy * g.strideY - g.padTop
+        let x0 = ox * g.strideX - g.padLeft
+        if !g.isTransposed && g.weightPlanes == 1 {
+            var row = rows
+            let rowStep = g.inputWidth * step
+            let columnStep = g.dilationX * step
+            for ky in 0..<g.kernelHeight {
+                let y = y0 + ky * g.dilationY
+                let isRowInside = y >= 0 && y < g.inputHeight
+                var x = x0
+                var address = input + (y * rowStep + x0 * step)
+                for _ in 0..<g.kernelWidth {
+                    row.pointee = isRowInside && x >= 0 && x < g.inputWidth ? address : zeroRow
+                    row += tile
+                    x += g.dilationX
+                    address += columnStep
+                }
+            }
+            return
+        }
+        for tap in 0..<g.taps {
+            if let pixel = g.inputPixel(oy: oy, ox: ox, tap: tap) {
+                rows[tap * tile] = input + pixel * step
+            } else {
+                rows[tap * tile] = zeroRow
+            }
+        }
+    }
+
+    /// Whether parts take ranges of output channels instead of pixels: where pixels are too few to share fairly.
+    private func splitsChannels(_ part: Part, tiles: Int, channelUnits: Int) -> Bool {
+        part.count > 1 && tiles < 8 * part.count && channelUnits >= 2 * part.count
+    }
+
+    private func runGemm(_ a: ConvolutionArguments, part: Part, scratch: UnsafeMutableRawPointer) {
+        let g = geometry
+        let panelsPerGroup = Packing.panels(g)
+        let tile = kernel.pixels
+        let tiles = (g.outputPixels + tile - 1) / tile
+        let byChannels = splitsChannels(part, tiles: tiles, channelUnits: g.groups * panelsPerGroup)
+        let pixelRange = byChannels ? 0..<g.outputPixels : part.range(of: g.outputPixels, unit: tile)
+        let panelRange = byChannels ? part.range(of: g.groups * panelsPerGroup) : 0..<(g.groups * panelsPerGroup)
+        if pixelRange.isEmpty || panelRange.isEmpty { return }
+        if !g.isPointwise { fillZeroRow(scratch, a.inputZeroPoint) }
+
+        for group in panelRange.lowerBound / panelsPerGroup...(panelRange.upperBound - 1) / panelsPerGroup {
+            let base = group * panelsPerGroup
+            let first = max(panelRange.lowerBound - base, 0)
+            let end = min(panelRange.upperBound - base, panelsPerGroup)
+            var start = pixelRange.lowerBound
+            while start < pixelRange.upperBound {
+                let stop = min(start + layout.blockTiles * tile, pixelRange.upperBound)
+                runGemmBlock(a, group: group, panels: first..<end, pixels: start..<stop, scratch: scratch)
+                start = stop
+            }
+        }
+    }
+
+    /// All panels in `panels` of one group for the pixels of one block.
+    private func runGemmBlock(
+        _ a: ConvolutionArguments, group: Int, panels: Range<Int>, pixels: Range<Int>, scratch: UnsafeMutableRawPointer
+    ) {
+        let g = geometry
+        let tile = kernel.pixels
+        let quads = Packing.quads(g)
+        let panelBytes = g.taps * quads * Packing.panelWidth * Packing.quadWidth
+        let panelsPerGroup = Packing.panels(g)
+        let rows = (scratch + layout.rowsOffset).assumingMemoryBound(to: UnsafeRawPointer?.self)
+        let wide = (scratch + layout.wideOffset).assumingMemoryBound(to: Int16.self)
+        let input = UnsafeRawPointer(a.input + group * g.inputChannelsPerGroup)
+        let rowsPerTile = g.taps * tile
+
+        var tileIndex = 0
+        var start = pixels.lowerBound
+        while start < pixels.upperBound {
+            let valid = min(tile, pixels.upperBound - start)
+            let tileRows = rows + tileIndex * rowsPerTile
+            // A tile with one pixel runs on the single-pixel kernel, whose table has one column.
+            buildRows(
+                tileRows, first: start, pixels: valid, tile: valid == 1 ? singlePixelKernel.pixels : tile, input: input,
+                inputPixelStride: a.inputPixelStride, elementBytes: 1, zeroRow: UnsafeRawPointer(scratch))
+            if let widen {
+                let column = valid == 1 ? singlePixelKernel.pixels : tile
+                let values = wide + tileIndex * tile * layout.widePixelStride
+                widenRows(widen, rows: tileRows, output: values, tile: column, quads: quads, pixels: valid)
+                for p in 0..<column {
+                    tileRows[p] = UnsafeRawPointer(values + min(p, valid - 1) * layout.widePixelStride)
+                }
+            }
+            tileIndex += 1
+            start += valid
+        }
+
+        // Several tiles: panel by panel, so that a panel is read from the nearest cache by all tiles but the first.
+        let panelsPerCall = tileIndex > 1 ? max(1, (16 << 10) / panelBytes) : panels.count
+        var panel = panels.lowerBound
+        while panel < panels.upperBound {
+            let panelEnd = min(panel + panelsPerCall, panels.upperBound)
+            let packedPanel = group * panelsPerGroup + panel
+            let channels = min(panelEnd * Packing.panelWidth, g.outputChannelsPerGroup) - panel * Packing.panelWidth
+            var arguments = swiftlet_gemm_s8_arguments(
+                rows: nil, weights: a.weights + packedPanel * panelBytes,
+                bias: a.bias + packedPanel * Packing.panelWidth, scales: a.scales + packedPanel * Packing.panelWidth,
+                output: nil, outputPixelStride: a.outputPixelStride, taps: Int32(widen == nil ? g.taps : 1),
+                quads: Int32(widen == nil ? quads : g.taps * quads), pixels: 0, channels: Int32(channels),
+                zeroPoint: a.epilogue.output.zeroPoint, lowest: a.epilogue.output.lowest,
+                highest: a.epilogue.output.highest)
+            let outputChannel = group * g.outputChannelsPerGroup + panel * Packing.panelWidth
+            for t in 0..<tileIndex {
+                let first = pixels.lowerBound + t * tile
+                let valid = min(tile, pixels.upperBound - first)
+                arguments.rows = UnsafePointer(rows + t * rowsPerTile)
+                arguments.output = a.output + (first * a.outputPixelStride + outputChannel)
+                arguments.pixels = Int32(valid)
+                runGemmKernel(valid == 1 ? singlePixelKernel : kernel, &arguments)
+            }
+            panel = panelEnd
+        }
+        let channels = panels.lowerBound * Packing.panelWidth
+            ..< min(panels.upperBound * Packing.panelWidth, g.outputChannelsPerGroup)
+        let offset = group * g.outputChannelsPerGroup
+        a.epilogue.finish(
+            kernels, output: a.output, pixelStride: a.outputPixelStride, pixels: pixels,
+            channels: channels.lowerBound + offset..<channels.upperBound + offset)
+    }
+
+    @inline(__always)
+    private func runGemmKernel(_ kernel: Kernel, _ arguments: inout swiftlet_gemm_s8_arguments) {
+        kernel.markExecuted()
+        if let function = kernel.entry.pointee.function.gemm_s8 {
+            function(&arguments)
+        } else {
+            gemmInt8Scalar(arguments)
+        }
+    }
+
+    @inline(__always)
+    private func widenRows(
+        _ kernel: Kernel, rows: UnsafeMutablePointer<UnsafeRawPointer?>, output: UnsafeMutablePointer<Int16>, tile: Int,
+        quads: Int, pixels: Int
+    ) {
+        kernel.markExecuted()
+        var arguments = swiftlet_widen_s8_arguments(
+            rows: UnsafePointer(rows), output: output, outputPixelStride: layout.widePixelStride, tile: Int32(tile),
+            taps: Int32(geometry.taps), quads: Int32(quads), pixels: Int32(pixels))
+        kernel.entry.pointee.function.widen_s8(&arguments)
+    }
+
+    private func runDepthwise(_ a: ConvolutionArguments, part: Part, scratch: UnsafeMutableRawPointer) {
+        let g = geometry
+        let tile = kernel.pixels
+        let tiles = (g.outputPixels + tile - 1) / tile
+        let blocks = (g.outputChannels + Packing.depthwiseBlock - 1) / Packing.depthwiseBlock
+        let byChannels = splitsChannels(part, tiles: tiles, channelUnits: blocks)
+        let pixelRange = byChannels ? 0..<g.outputPixels : part.range(of: g.outputPixels, unit: tile)
+        let channels = byChannels
+            ? part.range(of: g.outputChannels, unit: Packing.depthwiseBlock) : 0..<g.outputChannels
+        if pixelRange.isEmpty || channels.isEmpty { return }
+        fillZeroRow(scratch, a.inputZeroPoint)
+
+        let rows = (scratch + layout.rowsOffset).assumingMemoryBound(to: UnsafeRawPointer?.self)
+        let offset = channels.lowerBound
+        var arguments = swiftlet_depthwise_s8_arguments(
+            rows: UnsafeRawPointer(rows).assumingMemoryBound(to: UnsafePointer<Int8>?.self),
+            weights: a.weights + offset * g.taps, bias: a.bias + offset,
+            scales: a.scales + offset, output: nil, outputPixelStride: a.outputPixelStride, taps: Int32(g.taps),
+            pixels: 0, channels: Int32(channels.count), zeroPoint: a.epilogue.output.zeroPoint,
+            lowest: a.epilogue.output.lowest, highest: a.epilogue.output.highest)
+        var start = pixelRange.lowerBound
+        while start < pixelRange.upperBound {
+            let valid = min(tile, pixelRange.upperBound - start)
+            buildRows(
+                rows, first: start, pixels: valid, tile: tile, input: UnsafeRawPointer(a.input + offset),
+                inputPixelStride: a.inputPixelStride, elementBytes: 1, zeroRow: UnsafeRawPointer(scratch))
+            arguments.output = a.output + (start * a.outputPixelStride + offset)
+            arguments.pixels = Int32(valid)
+            kernel.markExecuted()
+            if let function = kernel.entry.pointee.function.depthwise_s8 {
+                function(&arguments)
+            } else {
+                depthwiseInt8Scalar(arguments)
+            }
+            a.epilogue.finish(
+                kernels, output: a.output, pixelStride: a.outputPixelStride, pixels: start..<start + valid,
+                channels: channels)
+            start += valid
+        }
+    }
+}

@@ -1,0 +1,202 @@
+import CKernels
+
+/// Quantization of an int8 addition: multipliers are input scale over output scale, negative to subtract.
+public struct AddParameters: Sendable {
+    public var aZeroPoint: Int32
+    public var aMultiplier: Float
+    public var bZeroPoint: Int32
+    public var bMultiplier: Float
+    public var output: OutputRange
+
+    public init(
+        aZeroPoint: Int32, aMultiplier: Float, bZeroPoint: Int32, bMultiplier: Float, output: OutputRange
+    ) {
+        self.aZeroPoint = aZeroPoint
+        self.aMultiplier = aMultiplier
+        self.bZeroPoint = bZeroPoint
+        self.bMultiplier = bMultiplier
+        self.output = output
+    }
+}
+
+/// Quantization of an int8 multiplication: `multiplier` is scale a * scale b / output scale.
+public struct MultiplyParameters: Sendable {
+    public var aZeroPoint: Int32
+    public var bZeroPoint: Int32
+    public var multiplier: Float
+    public var output: OutputRange
+
+    public init(aZeroPoint: Int32, bZeroPoint: Int32, multiplier: Float, output: OutputRange) {
+        self.aZeroPoint = aZeroPoint
+        self.bZeroPoint = bZeroPoint
+        self.multiplier = multiplier
+        self.output = output
+    }
+}
+
+/// How the second operand of an elementwise operation meets the first.
+public enum Broadcast: UInt8, Sendable {
+    /// Same shape.
+    case none
+    /// One pixel, repeated for every pixel of the first operand.
+    case perChannel
+    /// One channel, repeated for every channel.
+    case perPixel
+    /// One value.
+    case scalar
+}
+
+/// Where the operands of an int8 elementwise operation over `pixels` × `channels` values lie. Strides are in bytes from
+/// pixel to pixel; `bPixelStride` counts where `broadcast` is `.none` or `.perPixel`. The output may be an operand of
+/// the same stride.
+public struct ElementwiseOperands {
+    public var a: UnsafePointer<Int8>
+    public var aPixelStride: Int
+    public var b: UnsafePointer<Int8>
+    public var bPixelStride: Int
+    public var broadcast: Broadcast
+    public var output: UnsafeMutablePointer<Int8>
+    public var outputPixelStride: Int
+    public var pixels: Int
+    public var channels: Int
+
+    public init(
+        a: UnsafePointer<Int8>, aPixelStride: Int, b: UnsafePointer<Int8>, bPixelStride: Int, broadcast: Broadcast,
+        output: UnsafeMutablePointer<Int8>, outputPixelStride: Int, pixels: Int, channels: Int
+    ) {
+        self.a = a
+        self.aPixelStride = aPixelStride
+        self.b = b
+        self.bPixelStride = bPixelStride
+        self.broadcast = broadcast
+        self.output = output
+        self.outputPixelStride = outputPixelStride
+        self.pixels = pixels
+        self.channels = channels
+    }
+
+    /// Calls `body(a, b, bIsScalar, output, count)` on runs that cover one part of the operation.
+    @inline(__always)
+    func forEachRun(
+        _ part: Part,
+        _ body: (UnsafePointer<Int8>, UnsafePointer<Int8>, Bool, UnsafeMutablePointer<Int8>, Int) -> Void
+    ) {
+        let isContiguous = aPixelStride == channels && outputPixelStride == channels
+        if isContiguous && (broadcast == .scalar || (broadcast == .none && bPixelStride == channels)) {
+            let range = part.range(of: pixels * channels, unit: 64)
+            if range.isEmpty { return }
+            let isScalar = broadcast == .scalar
+            body(
+                a + range.lowerBound, isScalar ? b : b + range.lowerBound, isScalar, output + range.lowerBound,
+                range.count)
+            return
+        }
+        for pixel in part.range(of: pixels) {
+            let other = broadcast == .none || broadcast == .perPixel ? b + pixel * bPixelStride : b
+            body(
+                a + pixel * aPixelStride, other, broadcast == .scalar || broadcast == .perPixel,
+                output + pixel * outputPixelStride, channels)
+        }
+    }
+}
+
+extension KernelSet {
+    /// output = quantizedStep(Float(a - aZeroPoint) * aMultiplier + Float(b - bZeroPoint) * bMultiplier): two products
+    /// and one sum, each rounded.
+    public func add(_ operands: ElementwiseOperands, _ parameters: AddParameters, part: Part = .whole) {
+        operands.forEachRun(part) { a, b, bIsScalar, output, count in
+            addInt8(add, a: a, b: b, bIsScalar: bIsScalar, output: output, count: count, parameters)
+        }
+    }
+
+    /// output = requantize((a - aZeroPoint) * (b - bZeroPoint), multiplier).
+    public func multiply(_ operands: ElementwiseOperands, _ parameters: MultiplyParameters, part: Part = .whole) {
+        operands.forEachRun(part) { a, b, bIsScalar, output, count in
+            multiplyInt8(multiply, a: a, b: b, bIsScalar: bIsScalar, output: output, count: count, parameters)
+        }
+    }
+
+    /// output = table[input + 128]; `table` has 256 values, for -128 ... 127. The output may be the input.
+    public func lookUp(
+        table values: UnsafePointer<Int8>, input: UnsafePointer<Int8>, inputPixelStride: Int,
+        output: UnsafeMutablePointer<Int8>, outputPixelStride: Int, pixels: Int, channels: Int, part: Part = .whole
+    ) {
+        if inputPixelStride == channels && outputPixelStride == channels {
+            let range = part.range(of: pixels * channels, unit: 64)
+            if range.isEmpty { return }
+            tableInt8(
+                table, table: values, input: input + range.lowerBound, output: output + range.lowerBound,
+                count: range.count)
+            return
+        }
+        for pixel in part.range(of: pixels) {
+            tableInt8(
+                table, table: values, input: input + pixel * inputPixelStride,
+                output: output + pixel * outputPixelStride, count: channels)
+        }
+    }
+}
+
+@inline(__always)
+func addInt8(
+    _ kernel: Kernel, a: UnsafePointer<Int8>, b: UnsafePointer<Int8>, bIsScalar: Bool,
+    output: UnsafeMutablePointer<Int8>, count: Int, _ parameters: AddParameters
+) {
+    kernel.markExecuted()
+    var arguments = swiftlet_add_s8_arguments(
+        a: a, b: b, output: output, count: count, bIsScalar: bIsScalar ? 1 : 0, aZeroPoint: parameters.aZeroPoint,
+        bZeroPoint: parameters.bZeroPoint, aMultiplier: parameters.aMultiplier, bMultiplier: parameters.bMultiplier,
+        zeroPoint: parameters.output.zeroPoint, lowest: parameters.output.lowest, highest: parameters.output.highest)
+    if let function = kernel.entry.pointee.function.add_s8 { function(&arguments) } else { addInt8Scalar(arguments) }
+}
+
+@inline(__always)
+func multiplyInt8(
+    _ kernel: Kernel, a: UnsafePointer<Int8>, b: UnsafePointer<Int8>, bIsScalar: Bool,
+    output: UnsafeMutablePointer<Int8>, count: Int, _ parameters: MultiplyParameters
+) {
+    kernel.markExecuted()
+    var arguments = swiftlet_mul_s8_arguments(
+        a: a, b: b, output: output, count: count, bIsScalar: bIsScalar ? 1 : 0, aZeroPoint: parameters.aZeroPoint,
+        bZeroPoint: parameters.bZeroPoint, multiplier: parameters.multiplier, zeroPoint: parameters.output.zeroPoint,
+        lowest: parameters.output.lowest, highest: parameters.output.highest)
+    if let function = kernel.entry.pointee.function.mul_s8 {
+        function(&arguments)
+    } else {
+        multiplyInt8Scalar(arguments)
+    }
+}
+
+@inline(__always)
+func tableInt8(
+    _ kernel: Kernel, table: UnsafePointer<Int8>, input: UnsafePointer<Int8>, output: UnsafeMutablePointer<Int8>,
+    count: Int
+) {
+    kernel.markExecuted()
+    var arguments = swiftlet_table_s8_arguments(table: table, input: input, output: output, count: count)
+    if let function = kernel.entry.pointee.function.table_s8 {
+        function(&arguments)
+    } else {
+        tableInt8Scalar(arguments)
+    }
+}
+
+/// output[i] = table[input[i] + 128], int8 to float: dequantization and float functions of an int8 tensor.
+public func lookUpFloat(
+    table: UnsafePointer<Float>, input: UnsafePointer<Int8>, output: UnsafeMutablePointer<Float>, count: Int
+) {
+    for i in 0..<count { output[i] = table[Int(input[i]) + 128] }
+}
+
+/// output[i] = quantizedStep(input[i] * inverseScale, zero point): float to int8. Infinities clamp; NaN gives the zero
+/// point, clamped.
+public func quantize(
+    _ input: UnsafePointer<Float>, inverseScale: Float, range: OutputRange, output: UnsafeMutablePointer<Int8>,
+    count: Int
+) {
+    for i in 0..<count {
+        let value = input[i] * inverseScale
+        output[i] = quantizedStep(
+            value == value ? value : 0, zeroPoint: range.zeroPoint, lowest: range.lowest, highest: range.highest)
+    }
+}

@@ -1,0 +1,88 @@
+import CKernels
+
+/// An instruction set for which kernels exist. Order is preference: of those a CPU runs, the highest that has a kernel
+/// for a shape is chosen.
+public enum ISA: UInt8, Sendable, CaseIterable {
+    /// Portable Swift: the specification of every kernel, and the only choice on RISC-V.
+    case scalar = 0
+    /// x86-64 with AVX2.
+    case avx2 = 1
+    /// ARMv7 Advanced SIMD (armv7) or the AArch64 baseline.
+    case neon = 2
+    /// AArch64 with the SDOT instruction (FEAT_DotProd).
+    case dotprod = 3
+
+    /// The name used by `--force-isa`, reports and kernel symbols.
+    public var name: StaticString {
+        switch self {
+        case .scalar: "scalar"
+        case .avx2: "avx2"
+        case .neon: "neon"
+        case .dotprod: "dotprod"
+        }
+    }
+
+    /// The instruction set whose `name` is exactly `bytes`, if any.
+    public init?(name bytes: UnsafeBufferPointer<UInt8>) {
+        for isa in ISA.allCases {
+            let known = UnsafeBufferPointer(start: isa.name.utf8Start, count: isa.name.utf8CodeUnitCount)
+            guard known.count == bytes.count else { continue }
+            var isEqual = true
+            for i in 0..<known.count where known[i] != bytes[i] { isEqual = false }
+            if isEqual {
+                self = isa
+                return
+            }
+        }
+        return nil
+    }
+
+    /// Instruction sets that a CPU able to run this one always has too, most preferred first, this one first.
+    public var fallbacks: [ISA] {
+        switch self {
+        case .scalar: [.scalar]
+        case .avx2: [.avx2, .scalar]
+        case .neon: [.neon, .scalar]
+        case .dotprod: [.dotprod, .neon, .scalar]
+        }
+    }
+}
+
+/// What a CPU and its operating system let a program execute. A value, so that selection is testable with made-up CPUs.
+public struct CPUFeatures: OptionSet, Sendable, Hashable {
+    public let rawValue: UInt32
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    public static let avx2 = CPUFeatures(rawValue: SWIFTLET_CPU_AVX2)
+    public static let neon = CPUFeatures(rawValue: SWIFTLET_CPU_NEON)
+    public static let dotprod = CPUFeatures(rawValue: SWIFTLET_CPU_DOTPROD)
+    /// Detected and reported; no kernel of this version uses it.
+    public static let avxvnni = CPUFeatures(rawValue: SWIFTLET_CPU_AVXVNNI)
+    /// Detected and reported; no kernel of this version uses it.
+    public static let avx512vnni = CPUFeatures(rawValue: SWIFTLET_CPU_AVX512VNNI)
+    /// Detected and reported; no kernel of this version uses it.
+    public static let i8mm = CPUFeatures(rawValue: SWIFTLET_CPU_I8MM)
+    /// Detected and reported; no kernel of this version uses it.
+    public static let rvv = CPUFeatures(rawValue: SWIFTLET_CPU_RVV)
+
+    /// The features of the CPU that runs this process, as far as the operating system enables them.
+    public static var current: CPUFeatures { CPUFeatures(rawValue: swiftlet_cpu_features()) }
+
+    /// Whether kernels of `isa` can run on a CPU with these features.
+    public func supports(_ isa: ISA) -> Bool {
+        switch isa {
+        case .scalar: true
+        case .avx2: contains(.avx2)
+        case .neon: contains(.neon)
+        case .dotprod: contains([.neon, .dotprod])
+        }
+    }
+
+    /// The most preferred instruction set of this CPU.
+    public var bestISA: ISA {
+        if supports(.dotprod) { return .dotprod }
+        if supports(.neon) { return .neon }
+        if supports(.avx2) { return .avx2 }
+        return .scalar
+    }
+}

@@ -1,0 +1,146 @@
+import CKernels
+
+/// What a kernel computes.
+public enum KernelFamily: UInt8, Sendable {
+    /// Tile of an int8 convolution, int8 rows.
+    case gemmInt8 = 0
+    /// Tile of an int8 convolution, rows widened to int16.
+    case gemmInt16Int8 = 1
+    /// Widens the rows that `gemmInt16Int8` reads.
+    case widenInt8 = 2
+    case depthwiseInt8 = 3
+    case addInt8 = 4
+    case multiplyInt8 = 5
+    case tableInt8 = 6
+    case gemmFloat = 7
+    case depthwiseFloat = 8
+}
+
+/// One entry of the list of kernels (`kernels.def`): every kernel of every architecture is listed on all of them.
+public struct Kernel: Sendable, Equatable {
+    /// Position in the list.
+    public let index: Int
+
+    /// Number of kernels in the list.
+    public static var count: Int { Int(swiftlet_kernel_count()) }
+
+    /// The kernel at `index`, 0..<`count`.
+    public init(index: Int) {
+        precondition(index >= 0 && index < Kernel.count, "no such kernel")
+        self.index = index
+    }
+
+    @inline(__always)
+    var entry: UnsafePointer<swiftlet_kernel> { swiftlet_kernel_at(Int32(truncatingIfNeeded: index)) }
+
+    /// Symbol and file name, for example `swiftlet_gemm_s16s8_6x8__avx2`.
+    public var name: String { String(cString: entry.pointee.name) }
+    /// `name` without copying: NUL-terminated ASCII.
+    public var unsafeName: UnsafePointer<CChar> { entry.pointee.name }
+    public var isa: ISA { ISA(rawValue: entry.pointee.isa).unsafelyUnwrapped }
+    public var family: KernelFamily { KernelFamily(rawValue: entry.pointee.family).unsafelyUnwrapped }
+    /// Output pixels of one tile.
+    public var pixels: Int { Int(entry.pointee.pixels) }
+    /// Whether this binary contains it.
+    public var isCompiled: Bool { entry.pointee.isCompiled != 0 }
+    /// Whether it has run since the start of the process.
+    public var wasExecuted: Bool { swiftlet_kernel_was_executed(Int32(truncatingIfNeeded: index)) != 0 }
+
+    @inline(__always)
+    func markExecuted() { swiftlet_kernel_mark_executed(Int32(truncatingIfNeeded: index)) }
+
+    /// Whether this binary on a CPU with `features` can run it.
+    public func isRunnable(on features: CPUFeatures) -> Bool { isCompiled && features.supports(isa) }
+}
+
+/// Kernels that have run since the start of the process, in list order.
+public func executedKernels() -> [Kernel] {
+    var kernels: [Kernel] = []
+    for i in 0..<Kernel.count where Kernel(index: i).wasExecuted { kernels.append(Kernel(index: i)) }
+    return kernels
+}
+
+/// Why no set of kernels could be made.
+public enum KernelSelectionError: Error, Equatable, Sendable {
+    /// The forced instruction set is not one that this CPU runs.
+    case forcedISAUnavailable(ISA)
+}
+
+/// The kernels that one CPU uses: a pure function of its features and a forced instruction set. Operations that depend
+/// on the shape too (`Convolution`) choose from it.
+public struct KernelSet: Sendable, Equatable {
+    public let features: CPUFeatures
+    /// The most preferred instruction set in use; a kernel that does not exist in it comes from its `fallbacks`.
+    public let isa: ISA
+
+    let gemm: Kernel
+    let gemmSinglePixel: Kernel
+    let widen: Kernel?
+    /// For weights that contain -128, which the NEON kernels can't take.
+    let gemmAnyWeight: Kernel
+    let depthwise: Kernel
+    let depthwiseAnyWeight: Kernel
+    let add: Kernel
+    let multiply: Kernel
+    let table: Kernel
+    let gemmFloat: Kernel
+    let depthwiseFloat: Kernel
+
+    /// - Parameters:
+    ///   - features: of the CPU that will run the kernels.
+    ///   - forcing: an instruction set to use instead of the best one.
+    public init(features: CPUFeatures = .current, forcing: ISA? = nil) throws(KernelSelectionError) {
+        if let forcing, !features.supports(forcing) { throw .forcedISAUnavailable(forcing) }
+        self.features = features
+        isa = forcing ?? features.bestISA
+        let order = isa.fallbacks
+        (gemm, widen) = KernelSet.gemmKernel(order, singlePixel: false)
+        (gemmSinglePixel, _) = KernelSet.gemmKernel(order, singlePixel: true)
+        let scalarGemm = KernelSet.first(.gemmInt8, [.scalar])
+        gemmAnyWeight = gemm.takesAnyWeight ? gemm : scalarGemm
+        depthwise = KernelSet.first(.depthwiseInt8, order)
+        let scalarDepthwise = KernelSet.first(.depthwiseInt8, [.scalar])
+        depthwiseAnyWeight = depthwise.takesAnyWeight ? depthwise : scalarDepthwise
+        add = KernelSet.first(.addInt8, order)
+        multiply = KernelSet.first(.multiplyInt8, order)
+        table = KernelSet.first(.tableInt8, order)
+        gemmFloat = KernelSet.first(.gemmFloat, order)
+        depthwiseFloat = KernelSet.first(.depthwiseFloat, order)
+    }
+
+    /// The kernel of `family` with the largest tile in the first instruction set of `order` that has one.
+    private static func first(_ family: KernelFamily, _ order: [ISA]) -> Kernel {
+        for isa in order {
+            if let kernel = find(family, isa, singlePixel: false) { return kernel }
+        }
+        return find(family, .scalar, singlePixel: false).unsafelyUnwrapped
+    }
+
+    private static func find(_ family: KernelFamily, _ isa: ISA, singlePixel: Bool) -> Kernel? {
+        var best: Kernel?
+        for i in 0..<Kernel.count {
+            let kernel = Kernel(index: i)
+            guard kernel.family == family, kernel.isa == isa else { continue }
+            if let known = best, singlePixel ? known.pixels <= kernel.pixels : known.pixels >= kernel.pixels { continue }
+            best = kernel
+        }
+        return best
+    }
+
+    private static func gemmKernel(_ order: [ISA], singlePixel: Bool) -> (Kernel, Kernel?) {
+        for isa in order {
+            if let kernel = find(.gemmInt8, isa, singlePixel: singlePixel) { return (kernel, nil) }
+            if let kernel = find(.gemmInt16Int8, isa, singlePixel: singlePixel),
+                let widen = find(.widenInt8, isa, singlePixel: false)
+            {
+                return (kernel, widen)
+            }
+        }
+        return (find(.gemmInt8, .scalar, singlePixel: singlePixel).unsafelyUnwrapped, nil)
+    }
+}
+
+extension Kernel {
+    /// Whether weights of -128 are computed exactly; NEON sums pairs of products in 16 bits.
+    var takesAnyWeight: Bool { isa != .neon }
+}

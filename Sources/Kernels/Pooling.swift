@@ -1,0 +1,198 @@
+/// Window of a pooling operator over an int8 or float NHWC tensor. Tap (ky, kx) of output (oy, ox) is input
+/// (oy * strideY - padTop + ky * dilationY, …); taps outside the input do not take part.
+public struct PoolingGeometry: Sendable, Equatable {
+    public var inputHeight: Int
+    public var inputWidth: Int
+    public var outputHeight: Int
+    public var outputWidth: Int
+    public var channels: Int
+    public var kernelHeight: Int
+    public var kernelWidth: Int
+    public var strideY: Int
+    public var strideX: Int
+    public var dilationY: Int
+    public var dilationX: Int
+    public var padTop: Int
+    public var padLeft: Int
+    /// Used by an average that counts padding: taps beyond the padded input are never counted.
+    public var padBottom: Int
+    public var padRight: Int
+    public var inputPixelStride: Int
+    public var outputPixelStride: Int
+
+    public init(
+        inputHeight: Int, inputWidth: Int, outputHeight: Int, outputWidth: Int, channels: Int, kernelHeight: Int,
+        kernelWidth: Int, strideY: Int = 1, strideX: Int = 1, dilationY: Int = 1, dilationX: Int = 1, padTop: Int = 0,
+        padLeft: Int = 0, padBottom: Int = 0, padRight: Int = 0, inputPixelStride: Int, outputPixelStride: Int
+    ) {
+        self.inputHeight = inputHeight
+        self.inputWidth = inputWidth
+        self.outputHeight = outputHeight
+        self.outputWidth = outputWidth
+        self.channels = channels
+        self.kernelHeight = kernelHeight
+        self.kernelWidth = kernelWidth
+        self.strideY = strideY
+        self.strideX = strideX
+        self.dilationY = dilationY
+        self.dilationX = dilationX
+        self.padTop = padTop
+        self.padLeft = padLeft
+        self.padBottom = padBottom
+        self.padRight = padRight
+        self.inputPixelStride = inputPixelStride
+        self.outputPixelStride = outputPixelStride
+    }
+
+    public var outputPixels: Int { outputHeight * outputWidth }
+
+    /// The taps k of one axis whose coordinate origin + k * dilation lies in lowest..<end.
+    @inline(__always)
+    static func taps(origin: Int, dilation: Int, kernel: Int, lowest: Int, end: Int) -> Range<Int> {
+        let first = origin >= lowest ? 0 : (lowest - origin + dilation - 1) / dilation
+        let stop = origin >= end ? 0 : min(kernel, (end - origin + dilation - 1) / dilation)
+        return first..<max(first, stop)
+    }
+
+    /// Calls `body` with the input offset (in elements) of every tap of (oy, ox) inside the input.
+    @inline(__always)
+    func forEachTap(oy: Int, ox: Int, _ body: (Int) -> Void) {
+        let y = oy * strideY - padTop
+        let x = ox * strideX - padLeft
+        let columns = PoolingGeometry.taps(
+            origin: x, dilation: dilationX, kernel: kernelWidth, lowest: 0, end: inputWidth)
+        for ky in PoolingGeometry.taps(
+            origin: y, dilation: dilationY, kernel: kernelHeight, lowest: 0, end: inputHeight)
+        {
+            for kx in columns {
+                body(((y + ky * dilationY) * inputWidth + x + kx * dilationX) * inputPixelStride)
+            }
+        }
+    }
+
+    /// Divisor of the average at (oy, ox): the taps inside the input, or inside the padded input. At least 1.
+    func divisor(oy: Int, ox: Int, countsPadding: Bool) -> Int {
+        let y = oy * strideY - padTop
+        let x = ox * strideX - padLeft
+        let rows = PoolingGeometry.taps(
+            origin: y, dilation: dilationY, kernel: kernelHeight, lowest: countsPadding ? -padTop : 0,
+            end: inputHeight + (countsPadding ? padBottom : 0))
+        let columns = PoolingGeometry.taps(
+            origin: x, dilation: dilationX, kernel: kernelWidth, lowest: countsPadding ? -padLeft : 0,
+            end: inputWidth + (countsPadding ? padRight : 0))
+        return max(1, rows.count * columns.count)
+    }
+}
+
+/// Maximum of the taps inside the input; -128 where there is none. Input and output have the same quantization.
+public func maxPool(
+    _ g: PoolingGeometry, input: UnsafePointer<Int8>, output: UnsafeMutablePointer<Int8>, part: Part = .whole
+) {
+    for pixel in part.range(of: g.outputPixels) {
+        let oy = pixel / g.outputWidth
+        let values = output + pixel * g.outputPixelStride
+        for c in 0..<g.channels { values[c] = -128 }
+        g.forEachTap(oy: oy, ox: pixel - oy * g.outputWidth) { offset in
+            let row = input + offset
+            for c in 0..<g.channels { values[c] = max(values[c], row[c]) }
+        }
+    }
+}
+
+/// Maximum of the taps inside the input; -infinity where there is none. A NaN tap never wins.
+public func maxPool(
+    _ g: PoolingGeometry, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>, part: Part = .whole
+) {
+    for pixel in part.range(of: g.outputPixels) {
+        let oy = pixel / g.outputWidth
+        let values = output + pixel * g.outputPixelStride
+        for c in 0..<g.channels { values[c] = -.infinity }
+        g.forEachTap(oy: oy, ox: pixel - oy * g.outputWidth) { offset in
+            let row = input + offset
+            for c in 0..<g.channels where row[c] > values[c] { values[c] = row[c] }
+        }
+    }
+}
+
+/// Average: requantize(sum over the taps inside the input of (x - inputZeroPoint), scale: multiplier /
+/// Float(divisor)), where `multiplier` is input scale over output scale and the division is rounded to float once.
+/// - Parameters:
+///   - countsPadding: whether the divisor counts taps in the padding too.
+///   - scratch: `averagePoolScratchByteCount(channels:)` bytes, 4-byte aligned.
+public func averagePool(
+    _ g: PoolingGeometry, input: UnsafePointer<Int8>, inputZeroPoint: Int32, multiplier: Float, countsPadding: Bool,
+    range: OutputRange, output: UnsafeMutablePointer<Int8>, part: Part = .whole, scratch: UnsafeMutableRawPointer
+) {
+    let sums = scratch.assumingMemoryBound(to: Int32.self)
+    for pixel in part.range(of: g.outputPixels) {
+        let oy = pixel / g.outputWidth
+        let ox = pixel - oy * g.outputWidth
+        let values = output + pixel * g.outputPixelStride
+        for c in 0..<g.channels { sums[c] = 0 }
+        g.forEachTap(oy: oy, ox: ox) { offset in
+            let row = input + offset
+            for c in 0..<g.channels { sums[c] &+= Int32(row[c]) &- inputZeroPoint }
+        }
+        let scale = multiplier / Float(g.divisor(oy: oy, ox: ox, countsPadding: countsPadding))
+        for c in 0..<g.channels {
+            values[c] = requantize(
+                sums[c], scale: scale, zeroPoint: range.zeroPoint, lowest: range.lowest, highest: range.highest)
+        }
+    }
+}
+
+/// Bytes of scratch that a thread needs for an average over `channels` channels.
+public func averagePoolScratchByteCount(channels: Int) -> Int { channels * 4 }
+
+/// Float average: the taps inside the input are added in order (ky, kx), then divided by Float(divisor).
+public func averagePool(
+    _ g: PoolingGeometry, input: UnsafePointer<Float>, countsPadding: Bool, output: UnsafeMutablePointer<Float>,
+    part: Part = .whole
+) {
+    for pixel in part.range(of: g.outputPixels) {
+        let oy = pixel / g.outputWidth
+        let ox = pixel - oy * g.outputWidth
+        let values = output + pixel * g.outputPixelStride
+        for c in 0..<g.channels { values[c] = 0 }
+        g.forEachTap(oy: oy, ox: ox) { offset in
+            let row = input + offset
+            for c in 0..<g.channels { values[c] += row[c] }
+        }
+        let divisor = Float(g.divisor(oy: oy, ox: ox, countsPadding: countsPadding))
+        for c in 0..<g.channels { values[c] /= divisor }
+    }
+}
+
+/// Average over all pixels: requantize(sum over pixels of (x - inputZeroPoint), scale), `scale` being input scale /
+/// (pixels * output scale). Parts split the channels.
+/// - Precondition: `scratch` has `averagePoolScratchByteCount(channels:)` bytes, 4-byte aligned.
+public func globalAveragePool(
+    input: UnsafePointer<Int8>, inputPixelStride: Int, pixels: Int, channels: Int, inputZeroPoint: Int32, scale: Float,
+    range: OutputRange, output: UnsafeMutablePointer<Int8>, part: Part = .whole, scratch: UnsafeMutableRawPointer
+) {
+    let share = part.range(of: channels, unit: 16)
+    let sums = scratch.assumingMemoryBound(to: Int32.self)
+    for c in share { sums[c] = 0 }
+    for pixel in 0..<pixels {
+        let row = input + pixel * inputPixelStride
+        for c in share { sums[c] &+= Int32(row[c]) &- inputZeroPoint }
+    }
+    for c in share {
+        output[c] = requantize(
+            sums[c], scale: scale, zeroPoint: range.zeroPoint, lowest: range.lowest, highest: range.highest)
+    }
+}
+
+/// Float average over all pixels: pixels are added in order, then divided by Float(pixels).
+public func globalAveragePool(
+    input: UnsafePointer<Float>, inputPixelStride: Int, pixels: Int, channels: Int,
+    output: UnsafeMutablePointer<Float>, part: Part = .whole
+) {
+    let share = part.range(of: channels, unit: 16)
+    for c in share { output[c] = 0 }
+    for pixel in 0..<pixels {
+        let row = input + pixel * inputPixelStride
+        for c in share { output[c] += row[c] }
+    }
+    for c in share { output[c] /= Float(pixels) }
+}

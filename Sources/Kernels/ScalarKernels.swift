@@ -1,0 +1,97 @@
+import CKernels
+
+// The reference micro-kernels: simple, scalar, in Swift. They take the arguments of the C kernels and define their
+// results.
+
+/// Tile of an int8 convolution; tile of one pixel.
+func gemmInt8Scalar(_ a: swiftlet_gemm_s8_arguments) {
+    let taps = Int(a.taps)
+    let quads = Int(a.quads)
+    let panelBytes = taps * quads * Packing.panelWidth * Packing.quadWidth
+    for o in 0..<Int(a.channels) {
+        let lane = o % Packing.panelWidth
+        var weights = a.weights + (o / Packing.panelWidth * panelBytes + lane * Packing.quadWidth)
+        var sum = a.bias[o]
+        for tap in 0..<taps {
+            var row = a.rows[tap].unsafelyUnwrapped.assumingMemoryBound(to: Int8.self)
+            for _ in 0..<quads {
+                for i in 0..<Packing.quadWidth { sum &+= Int32(weights[i]) &* Int32(row[i]) }
+                weights += Packing.panelWidth * Packing.quadWidth
+                row += Packing.quadWidth
+            }
+        }
+        a.output[o] = requantize(
+            sum, scale: a.scales[o], zeroPoint: a.zeroPoint, lowest: a.lowest, highest: a.highest)
+    }
+}
+
+/// Tile of an int8 depthwise convolution; tile of one pixel.
+func depthwiseInt8Scalar(_ a: swiftlet_depthwise_s8_arguments) {
+    let taps = Int(a.taps)
+    for c in 0..<Int(a.channels) {
+        let lane = c % Packing.depthwiseBlock
+        let weights = a.weights + (c / Packing.depthwiseBlock * taps * Packing.depthwiseBlock + lane)
+        var sum = a.bias[c]
+        for tap in 0..<taps {
+            sum &+= Int32(weights[tap * Packing.depthwiseBlock]) &* Int32(a.rows[tap].unsafelyUnwrapped[c])
+        }
+        a.output[c] = requantize(
+            sum, scale: a.scales[c], zeroPoint: a.zeroPoint, lowest: a.lowest, highest: a.highest)
+    }
+}
+
+func addInt8Scalar(_ a: swiftlet_add_s8_arguments) {
+    for i in 0..<a.count {
+        let x = Float(Int32(a.a[i]) &- a.aZeroPoint) * a.aMultiplier
+        let y = Float(Int32(a.b[a.bIsScalar != 0 ? 0 : i]) &- a.bZeroPoint) * a.bMultiplier
+        a.output[i] = quantizedStep(x + y, zeroPoint: a.zeroPoint, lowest: a.lowest, highest: a.highest)
+    }
+}
+
+func multiplyInt8Scalar(_ a: swiftlet_mul_s8_arguments) {
+    for i in 0..<a.count {
+        let product = (Int32(a.a[i]) &- a.aZeroPoint) &* (Int32(a.b[a.bIsScalar != 0 ? 0 : i]) &- a.bZeroPoint)
+        a.output[i] = requantize(
+            product, scale: a.multiplier, zeroPoint: a.zeroPoint, lowest: a.lowest, highest: a.highest)
+    }
+}
+
+func tableInt8Scalar(_ a: swiftlet_table_s8_arguments) {
+    for i in 0..<a.count { a.output[i] = a.table[Int(a.input[i]) + 128] }
+}
+
+/// Tile of a float convolution; tile of one pixel.
+func gemmFloatScalar(_ a: swiftlet_gemm_f32_arguments) {
+    let taps = Int(a.taps)
+    let inputs = Int(a.inputs)
+    for o in 0..<Int(a.channels) {
+        let panel = o / Packing.panelWidth
+        var weight = a.weights + (panel * taps * inputs * Packing.panelWidth + o % Packing.panelWidth)
+        var sum = a.bias[o]
+        for tap in 0..<taps {
+            let row = a.rows[tap].unsafelyUnwrapped
+            for i in 0..<inputs {
+                sum += weight.pointee * row[i]
+                weight += Packing.panelWidth
+            }
+        }
+        a.output[o] = clampFloat(sum, a.lowest, a.highest)
+    }
+}
+
+/// Tile of a float depthwise convolution; tile of one pixel.
+func depthwiseFloatScalar(_ a: swiftlet_depthwise_f32_arguments) {
+    let channels = Int(a.channels)
+    let stride = (channels + Packing.panelWidth - 1) / Packing.panelWidth * Packing.panelWidth
+    for c in 0..<channels {
+        var sum = a.bias[c]
+        for tap in 0..<Int(a.taps) { sum += a.weights[tap * stride + c] * a.rows[tap].unsafelyUnwrapped[c] }
+        a.output[c] = clampFloat(sum, a.lowest, a.highest)
+    }
+}
+
+/// `value` within [lowest, highest]; NaN stays NaN.
+@inline(__always)
+func clampFloat(_ value: Float, _ lowest: Float, _ highest: Float) -> Float {
+    value < lowest ? lowest : (value > highest ? highest : value)
+}
