@@ -1,5 +1,5 @@
 /// ONNX Range: inputs start, limit, delta (scalars of one type).
-public struct Range: Operator, Hashable {
+public struct NumberRange: Operator, Hashable {
     public init() {}
 
     public var name: String { "Range" }
