@@ -118,7 +118,8 @@ public final class Histogram {
         let exact = percent / 100 * Double(count) - 1e-7 * percent
         var rank = exact > 0 ? UInt64(exact) : 0
         if Double(rank) < exact { rank += 1 }
-        rank = max(rank, 1)
+        if rank <= 1 { return smallest }
+        if rank >= count { return largest }
         var seen: UInt64 = 0
         for index in windowStart..<(windowStart + windowLength) {
             seen &+= counts[index]

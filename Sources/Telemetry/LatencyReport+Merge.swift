@@ -1,5 +1,5 @@
 /// Why reports can't be merged.
-public enum MergeError: Error, Equatable, Sendable {
+public enum MergeError: Error, Sendable {
     case nothingToMerge
     /// The runs are of different model files.
     case differentModels(first: String, other: String)

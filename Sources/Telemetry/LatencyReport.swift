@@ -26,7 +26,7 @@ public struct FrameCounters: Equatable, Sendable {
 }
 
 /// A name and how often it came.
-public struct NamedCount: Equatable, Sendable {
+public struct NamedCount: Sendable {
     public var name: String
     public var count: UInt64
 
@@ -37,7 +37,7 @@ public struct NamedCount: Equatable, Sendable {
 }
 
 /// One kept event.
-public struct Event: Equatable, Sendable {
+public struct Event: Sendable {
     public var kind: EventKind
     /// Milliseconds after the start of the run.
     public var milliseconds: UInt64
@@ -70,8 +70,8 @@ public struct InstrumentationCost: Equatable, Sendable {
 }
 
 /// A part of a file that could not be used.
-public struct FileDamage: Equatable, Sendable {
-    public enum Cause: Equatable, Sendable {
+public struct FileDamage: Sendable {
+    public enum Cause: Sendable {
         /// The checksum of the record says that its bytes changed.
         case checksum(expected: UInt32, found: UInt32)
         /// The checksum is right and the content is not a valid record.
@@ -111,7 +111,7 @@ public struct FileDamage: Equatable, Sendable {
 }
 
 /// What reading the file met.
-public struct FileIntegrity: Equatable, Sendable {
+public struct FileIntegrity: Sendable {
     /// Snapshots found intact; the figures are those of the last.
     public var intactSnapshots = 0
     public var damage: [FileDamage] = []

@@ -1,5 +1,5 @@
 /// What does not change during a run. Empty text and 0 mean "not known".
-public struct RunMetadata: Equatable, Sendable {
+public struct RunMetadata: Sendable {
     /// Name of the model, usually its file name.
     public var modelName = ""
     /// Hash of the model file, hexadecimal. Runs merge only when it is equal.
@@ -39,7 +39,7 @@ public struct RunMetadata: Equatable, Sendable {
 }
 
 /// One layer of the model as it runs on this CPU.
-public struct LayerDescription: Equatable, Sendable {
+public struct LayerDescription: Sendable {
     public var name: String
     /// Operator, such as "Conv2D".
     public var operatorName: String
