@@ -21,7 +21,7 @@ let package = Package(
         .target(name: "Engine", dependencies: ["Kernels", "NestFormat", "Platform"]),
         .target(name: "Vision", dependencies: ["NestFormat"]),
         .target(name: "Camera", dependencies: ["Platform", "Vision"]),
-        .target(name: "Telemetry", dependencies: ["Platform"]),
+        .target(name: "Telemetry", dependencies: ["NestFormat", "Platform"]),
         .target(name: "Runner", dependencies: ["Camera", "Engine", "NestFormat", "Platform", "Telemetry", "Vision"]),
         .executableTarget(name: "swiftlet-run", dependencies: ["Runner"]),
 
@@ -45,7 +45,7 @@ let package = Package(
         .testTarget(name: "EngineTests", dependencies: ["Engine"]),
         .testTarget(name: "VisionTests", dependencies: ["Vision"]),
         .testTarget(name: "CameraTests", dependencies: ["Camera"]),
-        .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"]),
+        .testTarget(name: "TelemetryTests", dependencies: ["NestFormat", "Telemetry"]),
         .testTarget(name: "RunnerTests", dependencies: ["Runner"]),
         .testTarget(name: "GraphTests", dependencies: ["Graph"]),
         .testTarget(name: "ImportersTests", dependencies: ["Importers"]),

@@ -13,6 +13,8 @@
 // misunderstand raises the oldest reader version. Records only ever get appended, so whatever was written before a kill
 // or a power cut stays readable.
 
+import NestFormat
+
 /// Why bytes are not a report file. Damage behind a good header never throws: see `FileIntegrity`.
 public enum ReportFileError: Error, Equatable, Sendable {
     /// No bytes: the run was stopped before it wrote any, or nothing was ever stored.
@@ -118,7 +120,7 @@ public enum ReportFile {
             throw .truncatedHeader(needed: headerBytes, available: bytes.count)
         }
         let expected = uint32(bytes, 12)
-        let found = CRC32C.of(UnsafeRawBufferPointer(rebasing: bytes[0..<12]))
+        let found = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[0..<12]))
         guard expected == found else { throw .headerChecksum(expected: expected, found: found) }
         let needed = uint16(bytes, 10)
         guard needed <= formatVersion else { throw .newerVersion(needed: needed, supported: formatVersion) }
@@ -132,7 +134,7 @@ public enum ReportFile {
         }
         header.putUInt16(formatVersion)
         header.putUInt16(formatVersion)
-        let checksum = header.bytes.withUnsafeBytes { CRC32C.of($0) }
+        let checksum = header.bytes.withUnsafeBytes { CRC32C.checksum($0) }
         header.putUInt32(checksum)
         return header.bytes
     }
@@ -184,7 +186,7 @@ private struct RecordScan {
     }
 
     private func checksum(_ frame: Frame) -> UInt32 {
-        CRC32C.of(UnsafeRawBufferPointer(rebasing: bytes[(frame.payload.lowerBound - 6)..<frame.payload.upperBound]))
+        CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[(frame.payload.lowerBound - 6)..<frame.payload.upperBound]))
     }
 
     mutating func run() {

@@ -1,3 +1,5 @@
+import NestFormat
+
 /// Where a report file goes. Each `append` should reach the kernel at once: a killed process must not lose it.
 public protocol ReportSink {
     associatedtype Failure: Error
@@ -177,6 +179,8 @@ struct RecordOutput<Sink: ReportSink>: ByteOutput {
     private let buffer: UnsafeMutablePointer<UInt8>
     private var used = 0
     private var checksum = CRC32C()
+    /// Where in the buffer the bytes begin that `checksum` has not seen; nil outside a record.
+    private var unseen: Int?
     private var failure: Sink.Failure?
 
     init(sink: Sink) {
@@ -189,7 +193,6 @@ struct RecordOutput<Sink: ReportSink>: ByteOutput {
     }
 
     mutating func put(_ byte: UInt8) {
-        checksum.update(byte)
         if used == RecordOutput.capacity { drain() }
         buffer[used] = byte
         used += 1
@@ -197,10 +200,19 @@ struct RecordOutput<Sink: ReportSink>: ByteOutput {
 
     mutating func put<Payload: RecordPayload>(_ type: ReportFile.RecordType, _ payload: Payload, length: Int) {
         checksum = CRC32C()
+        unseen = used
         putUInt16(type.rawValue)
         putUInt32(UInt32(length))
         payload.encode(to: &self)
+        updateChecksum()
+        unseen = nil
         putUInt32(checksum.value)
+    }
+
+    private mutating func updateChecksum() {
+        guard let start = unseen else { return }
+        checksum.update(UnsafeRawBufferPointer(start: buffer + start, count: used - start))
+        unseen = used
     }
 
     /// Hands the rest of the buffer to the sink.
@@ -213,8 +225,10 @@ struct RecordOutput<Sink: ReportSink>: ByteOutput {
     }
 
     private mutating func drain() {
+        updateChecksum()
         let bytes = UnsafeRawBufferPointer(start: buffer, count: used)
         used = 0
+        if unseen != nil { unseen = 0 }
         guard failure == nil, bytes.count > 0 else { return }
         do throws(Sink.Failure) {
             try sink.append(bytes)
