@@ -3,12 +3,9 @@ extension Graph {
     /// small constant chains (Shape, Gather, Concat, Reshape). Returns the problems of all nodes rather than stopping at
     /// the first; the outputs of a node with a problem keep what the source model declares for them.
     public mutating func inferShapes() -> [GraphProblem] {
-        var inference = Inference(graph: self, foldsLargeConstants: false)
+        var inference = ShapeInference(self)
         let problems = inference.run()
-        for index in values.indices {
-            values[index].elementType = inference.graph.values[index].elementType
-            values[index].shape = inference.graph.values[index].shape
-        }
+        self = inference.graph
         return problems
     }
 
@@ -16,7 +13,7 @@ extension Graph {
     /// Size of a known shape) by constants. A DequantizeLinear of constant integers becomes a constant with a quantization.
     /// Returns the problems met, each with its node, which then remains.
     public mutating func foldConstants() -> [GraphProblem] {
-        var inference = Inference(graph: self, foldsLargeConstants: true)
+        var inference = ShapeInference(self, foldsConstants: true)
         let problems = inference.run()
         self = inference.graph
         let folded = inference.folded
@@ -37,92 +34,128 @@ extension Graph {
     }
 }
 
-/// One walk over a graph that infers shapes and evaluates what is known.
-private struct Inference {
+/// Infers types and shapes node by node and remembers the small contents on which later shapes may depend. An importer
+/// that appends nodes to `graph` visits each as soon as it is there.
+public struct ShapeInference {
     /// Largest constant, in elements, that is evaluated only for the shapes that may depend on it.
     private static let smallCount = 4096
+    /// Largest constant, in elements, that folding makes.
+    private static let foldableCount = 1 << 26
+    /// Most elements that a value may have: products of extents stay far from overflow.
+    public static let maximumCount = 1 << 40
 
-    var graph: Graph
-    let foldsLargeConstants: Bool
-    /// Contents known so far, as operators see them, without those of quantized constants.
-    private var known: [Tensor?]
+    public var graph: Graph
+    private let foldsConstants: Bool
+    /// Contents that the walk found, by index of the value, as operators see them.
+    private var evaluated: [Int: Tensor] = [:]
     /// Indices of the nodes whose outputs became constants.
     private(set) var folded: Set<Int> = []
 
-    init(graph: Graph, foldsLargeConstants: Bool) {
+    /// `foldsConstants`: whether outputs known at conversion are stored as constants of `graph`.
+    public init(_ graph: Graph, foldsConstants: Bool = false) {
         self.graph = graph
-        self.foldsLargeConstants = foldsLargeConstants
-        known = graph.values.map { $0.quantization == nil ? $0.constant : nil }
+        self.foldsConstants = foldsConstants
     }
 
+    /// Visits all nodes in order; returns the problems met.
     mutating func run() -> [GraphProblem] {
         var problems: [GraphProblem] = []
         for index in graph.nodes.indices {
-            let node = graph.nodes[index]
             do {
-                let types = try node.op.infer(node.inputs.map { $0.map(facts) })
-                try requireOutputs(of: node, count: types.count)
-                for case (let output?, let type) in zip(node.outputs, types) {
-                    graph[output].elementType = type.elementType
-                    if type.shape != nil || graph[output].shape == nil { graph[output].shape = type.shape }
-                }
-                if try fold(node, types) { folded.insert(index) }
+                try visit(index)
             } catch {
-                problems.append(GraphProblem(error, at: node))
+                problems.append(GraphProblem(error, at: graph.nodes[index]))
             }
         }
         return problems
     }
 
-    private func facts(_ id: ValueID) -> InputFacts {
-        InputFacts(type: TensorType(graph[id].elementType, graph[id].shape), constant: known[id.index])
+    /// Applies the shape rule of the node at `index`, whose inputs' producers have been visited.
+    public mutating func visit(_ index: Int) throws(OperatorError) {
+        let node = graph.nodes[index]
+        var inputs: [InputFacts?] = []
+        for input in node.inputs { inputs.append(input.map(facts)) }
+        let types = try node.op.infer(inputs)
+        if node.outputs.count > types.count {
+            throw OperatorError(subject: "outputs", expected: "at most \(types.count)", found: "\(node.outputs.count)")
+        }
+        for case (let output?, let type) in zip(node.outputs, types) {
+            if let shape = type.shape, Self.count(shape) == nil {
+                throw OperatorError(
+                    subject: "output \"\(graph[output].name)\"", expected: "extents of at most 2^40 elements in all",
+                    found: "shape \(shape)")
+            }
+            graph[output].elementType = type.elementType
+            if type.shape != nil || graph[output].shape == nil { graph[output].shape = type.shape }
+        }
+        if try fold(node, types) { folded.insert(index) }
     }
 
-    private func requireOutputs(of node: Node, count: Int) throws(OperatorError) {
-        if node.outputs.count > count {
-            throw OperatorError(subject: "outputs", expected: "at most \(count)", found: "\(node.outputs.count)")
+    /// What is known of a value by now.
+    public func facts(_ id: ValueID) -> InputFacts {
+        InputFacts(type: TensorType(graph[id].elementType, graph[id].shape), constant: known(id))
+    }
+
+    /// The number of elements, or nil when an extent is negative or there are more than `maximumCount`.
+    public static func count(_ shape: [Int]) -> Int? {
+        if shape.contains(where: { $0 < 0 }) { return nil }
+        if shape.contains(0) { return 0 }
+        var count = 1
+        for extent in shape {
+            let (product, overflow) = count.multipliedReportingOverflow(by: extent)
+            if overflow || product > maximumCount { return nil }
+            count = product
         }
+        return count
+    }
+
+    /// Contents known so far, as operators see them, without those of quantized constants.
+    private func known(_ id: ValueID) -> Tensor? {
+        evaluated[id.index] ?? (graph[id].quantization == nil ? graph[id].constant : nil)
     }
 
     /// Evaluates the node if its outputs are known at conversion; whether it did.
     private mutating func fold(_ node: Node, _ types: [TensorType]) throws(OperatorError) -> Bool {
-        if foldsLargeConstants, let annotated = quantizedConstant(node) {
+        if foldsConstants, let annotated = quantizedConstant(node) {
             let output = node.outputs[0]!
             graph[output].quantization = annotated.quantization
             graph[output].constant = annotated.constant
             return true
         }
-        guard let inputs = foldableInputs(node, types) else { return false }
-        let results = try node.op.evaluate(inputs)
+        let results: [Tensor]
+        let extents = node.inputs.first?.flatMap { graph[$0].shape }
+        if let extents, let op = node.op as? Shape {
+            results = [op.extents(of: extents)]
+        } else if let extents, let op = node.op as? Size {
+            results = [op.count(of: extents)]
+        } else if let inputs = foldableInputs(node, types) {
+            results = try node.op.evaluate(inputs)
+        } else {
+            return false
+        }
         for case (let output?, let result) in zip(node.outputs, results) {
             let quantization = graph[output].quantization
-            known[output.index] = quantization.map { $0.rounded(result) } ?? result
+            evaluated[output.index] = quantization.map { $0.rounded(result) } ?? result
             graph[output].elementType = result.elementType
             graph[output].shape = result.shape
-            graph[output].constant = quantization.map { $0.quantize(result) } ?? result
+            if foldsConstants { graph[output].constant = quantization.map { $0.quantize(result) } ?? result }
         }
         return true
     }
 
     /// The inputs to evaluate `node` with, or nil when it can't or shouldn't be evaluated.
     private func foldableInputs(_ node: Node, _ types: [TensorType]) -> [Tensor?]? {
-        if node.op is Shape || node.op is Size {
-            guard let input = node.inputs[0], let shape = graph[input].shape else { return nil }
-            // Only the extents matter: any tensor of that shape would do, and bool is the smallest.
-            return [known[input.index] ?? Tensor(zeros: .bool, shape: shape)]
-        }
-        if !foldsLargeConstants && types.contains(where: { ($0.shape ?? []).reduce(1, *) > Self.smallCount }) {
-            return nil
-        }
+        let limit = foldsConstants ? Self.foldableCount : Self.smallCount
+        if types.contains(where: { ($0.shape ?? []).reduce(1, *) > limit }) { return nil }
         var inputs: [Tensor?] = []
         for input in node.inputs {
             guard let input else {
                 inputs.append(nil)
                 continue
             }
-            if let tensor = known[input.index] {
+            if let tensor = known(input) {
                 inputs.append(tensor)
-            } else if foldsLargeConstants, let stored = graph[input].constant, let quantization = graph[input].quantization {
+            } else if foldsConstants, let stored = graph[input].constant, let quantization = graph[input].quantization {
                 inputs.append(quantization.dequantize(stored))
             } else {
                 return nil
@@ -134,7 +167,7 @@ private struct Inference {
     /// For a DequantizeLinear of constant integers, the value with a quantization that says the same.
     private func quantizedConstant(_ node: Node) -> Value? {
         guard let op = node.op as? DequantizeLinear, op.blockSize == 0, let input = node.inputs[0],
-            let stored = known[input.index], let scaleID = node.inputs[1], let scale = known[scaleID.index],
+            let stored = known(input), let scaleID = node.inputs[1], let scale = known(scaleID),
             scale.elementType == .float32, let output = node.outputs[0], graph[output].quantization == nil,
             [.int8, .uint8, .int16, .int32].contains(stored.elementType)
         else { return nil }
@@ -142,7 +175,7 @@ private struct Inference {
         guard !scales.isEmpty, scales.allSatisfy({ $0.isNormal && $0 > 0 }) else { return nil }
         var zeroPoints = [Int32](repeating: 0, count: scales.count)
         if node.inputs.count > 2, let id = node.inputs[2] {
-            guard let tensor = known[id.index] else { return nil }
+            guard let tensor = known(id) else { return nil }
             zeroPoints = tensor.integers.map { Int32(truncatingIfNeeded: $0) }
         }
         let axis = op.axis < 0 ? op.axis + stored.shape.count : op.axis
