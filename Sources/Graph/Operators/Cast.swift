@@ -5,3 +5,11 @@ public struct Cast: Operator, Hashable {
 
     public var name: String { "Cast" }
 }
+
+extension Cast {
+    public func infer(_ inputs: [InputFacts?]) throws(OperatorError) -> [TensorType] {
+        [TensorType(to, try inputs.operand(0, "x").shape)]
+    }
+
+    public func evaluate(_ inputs: [Tensor?]) throws(OperatorError) -> [Tensor] { [inputs[0]!.converted(to: to)] }
+}
