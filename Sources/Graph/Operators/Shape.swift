@@ -22,21 +22,3 @@ extension Shape {
 
     public func evaluate(_ inputs: [Tensor?]) throws(OperatorError) -> [Tensor] { [extents(of: inputs[0]!.shape)] }
 }
-
-extension Shape {
-    public func infer(_ inputs: [InputFacts?]) throws(OperatorError) -> [TensorType] {
-        let data = try inputs.operand(0, "data")
-        return [TensorType(.int64, data.shape.map { [axes(rank: $0.count).count] })]
-    }
-
-    private func axes(rank: Int) -> Swift.Range<Int> {
-        func position(_ axis: Int) -> Int { max(0, min(rank, axis < 0 ? axis + rank : axis)) }
-        let first = position(start)
-        return first..<max(first, end.map(position) ?? rank)
-    }
-
-    public func evaluate(_ inputs: [Tensor?]) throws(OperatorError) -> [Tensor] {
-        let extents = Array(inputs[0]!.shape[axes(rank: inputs[0]!.shape.count)])
-        return [Tensor(integers: extents, shape: [extents.count])]
-    }
-}

@@ -16,14 +16,3 @@ extension Size {
 
     public func evaluate(_ inputs: [Tensor?]) throws(OperatorError) -> [Tensor] { [count(of: inputs[0]!.shape)] }
 }
-
-extension Size {
-    public func infer(_ inputs: [InputFacts?]) throws(OperatorError) -> [TensorType] {
-        _ = try inputs.operand(0, "data")
-        return [TensorType(.int64, [])]
-    }
-
-    public func evaluate(_ inputs: [Tensor?]) throws(OperatorError) -> [Tensor] {
-        [Tensor(integers: [inputs[0]!.count], shape: [])]
-    }
-}
