@@ -149,8 +149,16 @@ def train(model, images, labels, validation, options):
         optimiser, options.rate, total_steps=options.epochs * steps_per_epoch,
         pct_start=0.2, cycle_momentum=False, div_factor=10, final_div_factor=1000)
     average = copy.deepcopy(model)
+    parts = {"model": model, "average": average, "optimiser": optimiser, "schedule": schedule}
+    first = 0
+    if options.checkpoint and os.path.exists(options.checkpoint):
+        saved = torch.load(options.checkpoint)
+        for name, part in parts.items():
+            part.load_state_dict(saved[name])
+        generator.set_state(saved["generator"])
+        first = saved["epoch"]
     started = time.time()
-    for epoch in range(options.epochs):
+    for epoch in range(first, options.epochs):
         model.train()
         order = torch.randperm(len(images), generator=generator)
         total = 0.0
@@ -166,6 +174,9 @@ def train(model, images, labels, validation, options):
             total += loss.item()
         print(f"epoch {epoch + 1:2d}/{options.epochs}  loss {total / steps_per_epoch:.4f}  "
               f"validation {accuracy(average, *validation):.4f}  {time.time() - started:.0f} s", flush=True)
+        if options.checkpoint:
+            torch.save({"epoch": epoch + 1, "generator": generator.get_state()}
+                       | {name: part.state_dict() for name, part in parts.items()}, options.checkpoint)
     return average
 
 
@@ -198,6 +209,7 @@ def main():
     parser.add_argument("--ema", type=float, default=0.995, help="decay of the averaged weights per step")
     parser.add_argument("--widths", type=int, nargs=3, default=[16, 56, 112])
     parser.add_argument("--holdout", type=int, default=2000, help="training pictures kept for validation")
+    parser.add_argument("--checkpoint", help="file to save the state to after each epoch, and to resume from")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()

@@ -942,7 +942,7 @@ def main():
     commands = parser.add_subparsers(dest="command", required=True)
 
     dataset = commands.add_parser("dataset", help="render a training set into one .npz")
-    dataset.add_argument("--count", type=int, default=10000)
+    dataset.add_argument("--count", type=int, default=8000)
     dataset.add_argument("--seed", type=int, default=1)
     dataset.add_argument("--workers", type=int, default=os.cpu_count())
     dataset.add_argument("--out", required=True, help=".npz file")

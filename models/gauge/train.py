@@ -202,8 +202,16 @@ def train(net, images, points, validation, options):
         optimiser, options.rate, total_steps=options.epochs * steps, pct_start=0.15,
         cycle_momentum=False, div_factor=20, final_div_factor=500)
     average = copy.deepcopy(net)
+    parts = {"net": net, "average": average, "optimiser": optimiser, "schedule": schedule}
+    first = 0
+    if options.checkpoint and os.path.exists(options.checkpoint):
+        saved = torch.load(options.checkpoint)
+        for name, part in parts.items():
+            part.load_state_dict(saved[name])
+        generator.set_state(saved["generator"])
+        first = saved["epoch"]
     started = time.time()
-    for epoch in range(options.epochs):
+    for epoch in range(first, options.epochs):
         net.train()
         order = torch.randperm(len(images), generator=generator)
         totals = np.zeros(2)
@@ -225,6 +233,9 @@ def train(net, images, points, validation, options):
             line += (f"  error {result['mean_absolute_error_percent']} %"
                      f"  presence {result['presence_accuracy']}")
         print(f"{line}  {time.time() - started:.0f} s", flush=True)
+        if options.checkpoint:
+            torch.save({"epoch": epoch + 1, "generator": generator.get_state()}
+                       | {name: part.state_dict() for name, part in parts.items()}, options.checkpoint)
     return average
 
 
@@ -280,10 +291,11 @@ def main():
     parser.add_argument("--evaluate", nargs="*", default=[],
                         help="folders with labels.csv or .mjpeg files with a .csv, measured with the exported file")
     parser.add_argument("--out", required=True, help="ONNX file to write, or to measure where --train is absent")
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=4e-3, help="peak learning rate")
     parser.add_argument("--ema", type=float, default=0.995, help="decay of the averaged weights per step")
+    parser.add_argument("--checkpoint", help="file to save the state to after each epoch, and to resume from")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
