@@ -1,0 +1,437 @@
+import Engine
+import Graph
+import NestFormat
+
+extension Lowering {
+    // MARK: Clamps and tables
+
+    /// The range that a node clamps its input to, when that is all it does.
+    func clampRange(_ node: Node) -> ClosedRange<Float>? {
+        switch node.op {
+        case let op as Unary where op.function == .relu:
+            return 0...Float.infinity
+        case is Clip:
+            func bound(_ position: Int, _ missing: Float) -> Float? {
+                guard node.inputs.count > position, let id = node.inputs[position] else { return missing }
+                guard let values = graph.realConstant(id), values.count == 1 else { return nil }
+                return values[0]
+            }
+            guard let low = bound(1, -.infinity), let high = bound(2, .infinity), low <= high else { return nil }
+            return low...high
+        default:
+            return nil
+        }
+    }
+
+    /// The function of one int8 value that a node computes, as the reals that the 256 codes give.
+    func tableValues(_ node: Node) -> (variable: ValueID, values: [Float])? {
+        switch node.op {
+        case is Unary, is Clip, is Binary, is Variadic, is UnaryComposite, is Identity: break
+        default: return nil
+        }
+        guard let output = node.outputs[0] else { return nil }
+        var variable: ValueID?
+        for case let id? in node.inputs {
+            if let constant = graph[id].constant {
+                guard constant.count == 1 else { return nil }
+            } else {
+                guard variable == nil || variable == id else { return nil }
+                variable = id
+            }
+        }
+        guard let variable, storedType(variable) == .int8,
+            let parameters = Int8Parameters(graph[variable].quantization),
+            graph.extents(variable) == graph.extents(output)
+        else { return nil }
+        let codes = Tensor(parameters.codebook, shape: [256])
+        let inputs = node.inputs.map { id -> Tensor? in
+            guard let id else { return nil }
+            if id == variable { return codes }
+            let isScalarInput = graph[id].shape?.isEmpty ?? false
+            let value = graph.realConstant(id)!
+            return node.op is Clip || isScalarInput ? Tensor(scalar: value[0]) : Tensor(value, shape: [1])
+        }
+        guard let result = try? node.op.evaluate(inputs).first, result.count == 256 else { return nil }
+        return (variable, result.asFloats)
+    }
+
+    /// Lowers a node that is a function of one int8 value; false when it is not.
+    func lowerAsTable(_ node: Node) -> Bool {
+        guard let (variable, values) = tableValues(node), let output = node.outputs[0] else { return false }
+        let input = location(of: variable)
+        if node.op is Identity, graph[output].quantization == graph[variable].quantization { return false }
+        switch storedType(output) {
+        case .int8?:
+            let target = destination(output)
+            if let parameters = Int8Parameters(graph[output].quantization) {
+                emitTable(values.map(parameters.code), from: input, to: target)
+            } else {
+                emitTable(values.map { Int8($0) }, from: input, to: target)
+            }
+            return true
+        case .float32?:
+            emitTable(values, from: input, to: destination(output))
+            return true
+        default:
+            return false
+        }
+    }
+
+    // MARK: Float functions
+
+    func lowerUnary(_ node: Node) {
+        let (x, y) = (node.inputs[0]!, node.outputs[0]!)
+        guard graph[x].elementType == .float32 else {
+            if storedType(x) == .int32 || graph[x].elementType == .bool { return lowerIntegerUnary(node) }
+            return problem(node, "input 0", "float32 or 8-bit integers", "\(graph[x].elementType)")
+        }
+        let steps: [(ElementwiseUnary.Function, Float, Float)]
+        if let range = clampRange(node) {
+            steps = [(.clip, range.lowerBound, range.upperBound)]
+        } else if let op = node.op as? Unary, let step = Self.deviceFunction(op.function) {
+            steps = [step]
+        } else {
+            return problem(
+                node, "function \(node.op.name) in float32", "one that the device computes in float32", node.op.name,
+                "Quantize the layer (its int8 form is a table), or replace the function.")
+        }
+        noteFloat(node, "its input is float")
+        let input = dense(real(x))
+        writingReal(y) { target in
+            for (function, alpha, beta) in steps {
+                emit(
+                    .elementwiseUnary(
+                        ElementwiseUnary(
+                            function: function, count: target.count, inputOffset: absolute(input),
+                            outputOffset: absolute(target), alpha: alpha, beta: beta)),
+                    reads: [input], writes: [target])
+            }
+        }
+    }
+
+    /// Negation, absolute value and logical not of integers, as binary operations with a constant.
+    private func lowerIntegerUnary(_ node: Node) {
+        let (x, y) = (node.inputs[0]!, node.outputs[0]!)
+        let input = location(of: x)
+        let target = destination(y)
+        let function: ElementwiseBinary.Function
+        let constant: Int32
+        switch (node.op as? Unary)?.function {
+        case .neg?: (function, constant) = (.mul, -1)
+        case .not?: (function, constant) = (.equal, 0)
+        case .relu?: (function, constant) = (.max, 0)
+        default:
+            return problem(
+                node, "function \(node.op.name) of integers", "neg, not or relu", node.op.name,
+                "Cast the value to float before this node.")
+        }
+        let offset = input.type == .int32 ? weights.append([constant]) : weights.append([Int8(constant)])
+        emitBinary(
+            function, extents: target.shape, a: operand(input),
+            b: StridedOperand(space: .weights, type: input.type, offset: offset, strides: target.shape.map { _ in 0 }),
+            output: operand(target), reads: [input], writes: [target])
+    }
+
+    static func deviceFunction(_ function: Unary.Function) -> (ElementwiseUnary.Function, Float, Float)? {
+        switch function {
+        case .abs: (.abs, 0, 0)
+        case .ceil: (.ceil, 0, 0)
+        case .cos: (.cos, 0, 0)
+        case .erf: (.erf, 0, 0)
+        case .exp: (.exp, 0, 0)
+        case .floor: (.floor, 0, 0)
+        case .log: (.log, 0, 0)
+        case .neg: (.neg, 0, 0)
+        case .reciprocal: (.reciprocal, 0, 0)
+        case .round: (.round, 0, 0)
+        case .sign: (.sign, 0, 0)
+        case .sin: (.sin, 0, 0)
+        case .sqrt: (.sqrt, 0, 0)
+        case .tanh: (.tanh, 0, 0)
+        case .sigmoid: (.sigmoid, 0, 0)
+        case .softplus: (.softplus, 0, 0)
+        case .softsign: (.softsign, 0, 0)
+        case .hardSwish: (.hardSwish, 0, 0)
+        case .square: (.square, 0, 0)
+        case .rsqrt: (.rsqrt, 0, 0)
+        case .mish: (.mish, 0, 0)
+        case .elu(let alpha): (.elu, alpha, 0)
+        case .celu(let alpha): (.celu, alpha, 0)
+        case .selu(let alpha, let gamma): (.selu, alpha, gamma)
+        case .leakyRelu(let alpha): (.leakyRelu, alpha, 0)
+        case .thresholdedRelu(let alpha): (.thresholdedRelu, alpha, 0)
+        case .hardSigmoid(let alpha, let beta): (.hardSigmoid, alpha, beta)
+        case .gelu(let approximate): (.gelu, approximate ? 1 : 0, 0)
+        case .swish(let alpha): (.swish, alpha, 0)
+        case .relu: (.clip, 0, .infinity)
+        default: nil
+        }
+    }
+
+    // MARK: Two operands
+
+    static func deviceFunction(_ function: Binary.Function) -> ElementwiseBinary.Function? {
+        switch function {
+        case .add: .add
+        case .sub: .sub
+        case .mul: .mul
+        case .div: .div
+        case .pow: .pow
+        case .prelu: .prelu
+        case .squaredDifference: .squaredDifference
+        case .floorDiv: .floorDiv
+        case .mod: .mod
+        case .equal: .equal
+        case .notEqual: .notEqual
+        case .less: .less
+        case .lessOrEqual: .lessOrEqual
+        case .greater: .greater
+        case .greaterOrEqual: .greaterOrEqual
+        case .and: .and
+        case .or: .or
+        case .xor: .xor
+        case .bitwiseAnd, .bitwiseOr, .bitwiseXor, .bitShift: nil
+        }
+    }
+
+    func lowerBinary(_ node: Node, _ op: Binary, at position: Int) {
+        guard let function = Self.deviceFunction(op.function) else {
+            return problem(
+                node, "operator \(op.name)", "one that the device runs", op.name, "Replace it with arithmetic on int32.")
+        }
+        lowerElementwise(node, function, node.inputs[0]!, node.inputs[1]!, node.outputs[0]!)
+    }
+
+    func lowerVariadic(_ node: Node, _ op: Variadic, at position: Int) {
+        let inputs = node.inputs.compactMap { $0 }
+        let output = node.outputs[0]!
+        let function: ElementwiseBinary.Function =
+            switch op.function {
+            case .max: .max
+            case .min: .min
+            case .sum, .mean: .add
+            }
+        if inputs.count == 2, op.function != .mean {
+            return lowerElementwise(node, function, inputs[0], inputs[1], output)
+        }
+        guard inputs.count > 1 else {
+            return lowerView(node)
+        }
+        noteFloat(node, "\(op.name) of \(inputs.count) tensors is computed in float32")
+        let shape = graph.extents(output)
+        writingReal(output) { target in
+            var sum = elementwiseReal(inputs[0], shape)
+            for (count, id) in inputs.dropFirst().enumerated() {
+                let next = elementwiseReal(id, shape)
+                let isLast = count == inputs.count - 2 && op.function != .mean
+                let result = isLast ? target : newLocation(type: .float32, shape: shape)
+                emitBinary(
+                    function, extents: shape, a: sum.operand, b: next.operand, output: operand(result),
+                    reads: [sum.location, next.location].compactMap { $0 }, writes: [result])
+                sum = (operand(result), result)
+            }
+            if op.function == .mean {
+                let factor = StridedOperand(
+                    space: .weights, type: .float32, offset: weights.append([1 / Float(inputs.count)]),
+                    strides: shape.map { _ in 0 })
+                emitBinary(
+                    .mul, extents: shape, a: sum.operand, b: factor, output: operand(target),
+                    reads: [sum.location].compactMap { $0 }, writes: [target])
+            }
+        }
+    }
+
+    private func elementwiseReal(_ id: ValueID, _ shape: [Int]) -> (operand: StridedOperand, location: Location?) {
+        if let reals = graph.realConstant(id) {
+            return (
+                StridedOperand(
+                    space: .weights, type: .float32, offset: weights.append(reals),
+                    strides: broadcastStrides(graph.extents(id), denseStrides(graph.extents(id)), to: shape)), nil
+            )
+        }
+        let location = real(id)
+        return (operand(location, broadcastTo: shape), location)
+    }
+
+    /// An elementwise function in the best types: integers when all values are 8-bit or int32, else float32.
+    func lowerElementwise(
+        _ node: Node, _ function: ElementwiseBinary.Function, _ a: ValueID, _ b: ValueID, _ y: ValueID
+    ) {
+        let shape = graph.extents(y)
+        let outputType = storedType(y)!
+        var final = y
+        var range: ClosedRange<Float>?
+        if graph[y].quantization == nil, outputType == .float32, let reader = index.soleConsumer(of: y),
+            let clamp = clampRange(graph.nodes[reader]), let output = graph.nodes[reader].outputs[0]
+        {
+            final = output
+            range = clamp
+            skipped.insert(reader)
+        }
+        let parameters = Int8Parameters(graph[final].quantization)
+        func isInteger(_ id: ValueID) -> Bool { storedType(id) == .int8 }
+        let isReal = graph[a].elementType.isFloatingPoint
+        let (low, high): (Float, Float) =
+            if let parameters {
+                (
+                    Float(range.map { parameters.code($0.lowerBound) } ?? -128),
+                    Float(range.map { parameters.code($0.upperBound) } ?? 127)
+                )
+            } else {
+                (range?.lowerBound ?? -.infinity, range?.upperBound ?? .infinity)
+            }
+        if isReal, parameters == nil || !(isInteger(a) || isInteger(b)) {
+            let isLogical = outputType == .int8 && parameters == nil
+            if !isLogical || !(isInteger(a) || isInteger(b)) {
+                noteFloat(node, parameters == nil ? "its output is float" : "its inputs are float")
+            }
+            let (left, right) = (elementwiseReal(a, shape), elementwiseReal(b, shape))
+            let reads = [left.location, right.location].compactMap { $0 }
+            if isLogical {
+                let target = destination(final)
+                emitBinary(
+                    function, extents: shape, a: left.operand, b: right.operand, output: operand(target), reads: reads,
+                    writes: [target], low: -128, high: 127)
+            } else {
+                let floatLow = range?.lowerBound ?? -.infinity
+                let floatHigh = range?.upperBound ?? .infinity
+                writingReal(final, dense: false) { target in
+                    emitBinary(
+                        function, extents: shape, a: left.operand, b: right.operand, output: operand(target),
+                        reads: reads, writes: [target], low: floatLow, high: floatHigh)
+                }
+            }
+            return
+        }
+        let target = destination(final)
+        var reads: [Location] = []
+        func side(_ id: ValueID) -> StridedOperand {
+            let extents = graph.extents(id)
+            if graph[id].constant != nil, let type = storedType(id) {
+                let own = Int8Parameters(graph[id].quantization)
+                return StridedOperand(
+                    space: .weights, type: type, offset: constantOffset(id)!,
+                    strides: broadcastStrides(extents, denseStrides(extents), to: shape), scale: own?.scale ?? 1,
+                    zeroPoint: own?.zeroPoint ?? 0)
+            }
+            let place = location(of: id)
+            reads.append(place)
+            return operand(place, parameters: Int8Parameters(graph[id].quantization), broadcastTo: shape)
+        }
+        let (left, right) = (side(a), side(b))
+        emitBinary(
+            function, extents: shape, a: left, b: right, output: operand(target, parameters: parameters), reads: reads,
+            writes: [target], low: low, high: high)
+    }
+
+    func denseStrides(_ extents: [Int]) -> [Int] {
+        var strides = [Int](repeating: 1, count: extents.count)
+        for axis in extents.indices.dropLast().reversed() { strides[axis] = strides[axis + 1] * extents[axis + 1] }
+        return strides
+    }
+
+    /// Strides over `shape` of an operand with its own extents: 0 where it is repeated.
+    func broadcastStrides(_ extents: [Int], _ strides: [Int], to shape: [Int]) -> [Int] {
+        let missing = shape.count - extents.count
+        return shape.indices.map { axis in
+            axis < missing || (extents[axis - missing] == 1 && shape[axis] != 1) ? 0 : strides[axis - missing]
+        }
+    }
+
+    func operand(
+        _ location: Location, parameters: Int8Parameters? = nil, broadcastTo shape: [Int]? = nil
+    ) -> StridedOperand {
+        StridedOperand(
+            type: location.type, offset: absolute(location),
+            strides: shape.map { broadcastStrides(location.shape, location.strides, to: $0) } ?? location.strides,
+            scale: parameters?.scale ?? 1, zeroPoint: parameters?.zeroPoint ?? 0)
+    }
+
+    func emitBinary(
+        _ function: ElementwiseBinary.Function, extents: [Int], a: StridedOperand, b: StridedOperand,
+        output: StridedOperand, reads: [Location], writes: [Location], low: Float = -.infinity,
+        high: Float = .infinity, name: String? = nil
+    ) {
+        let folded = collapse(extents, [a.strides, b.strides, output.strides])
+        guard folded.extents.count <= 6 else {
+            return problem(currentNode, "broadcasting", "at most 6 separate axes", "\(folded.extents.count)")
+        }
+        var (left, right, result) = (a, b, output)
+        (left.strides, right.strides, result.strides) = (folded.strides[0], folded.strides[1], folded.strides[2])
+        let isInt8 = result.type == .int8
+        emit(
+            .elementwiseBinary(
+                ElementwiseBinary(
+                    function: function, extents: folded.extents, a: left, b: right, output: result,
+                    clampMin: isInt8 ? max(low, -128) : low, clampMax: isInt8 ? min(high, 127) : high)),
+            reads: reads, writes: writes, name: name)
+    }
+
+    func lowerWhere(_ node: Node) {
+        let (c, a, b, y) = (node.inputs[0]!, node.inputs[1]!, node.inputs[2]!, node.outputs[0]!)
+        let shape = graph.extents(y)
+        let condition = location(of: c)
+        guard storedType(y) != .int8 || graph[y].quantization != nil else {
+            return problem(node, "output", "float32, int32 or quantized values", "\(graph[y].elementType)")
+        }
+        if storedType(y) == .int32 {
+            let (left, right, target) = (location(of: a), location(of: b), destination(y))
+            return emitSelect(shape, condition, left, right, target)
+        }
+        noteFloat(node, "selection is made in float32")
+        let (left, right) = (real(a), real(b))
+        writingReal(y, dense: false) { emitSelect(shape, condition, left, right, $0) }
+    }
+
+    private func emitSelect(_ shape: [Int], _ c: Location, _ a: Location, _ b: Location, _ y: Location) {
+        emit(
+            .select(
+                Select(
+                    extents: shape, condition: operand(c, broadcastTo: shape), a: operand(a, broadcastTo: shape),
+                    b: operand(b, broadcastTo: shape), output: operand(y))),
+            reads: [c, a, b], writes: [y])
+    }
+
+    func lowerCast(_ node: Node, _ op: Cast) {
+        let (x, y) = (node.inputs[0]!, node.outputs[0]!)
+        let from = storedType(x)!
+        let to = storedType(y)!
+        let input = location(of: x)
+        switch (from, to) {
+        case (.float32, .float32) where graph[y].quantization == nil, (.int32, .int32), (.int8, .int8) where graph[x].quantization == nil:
+            lowerView(node)
+        case (.int8, .float32) where graph[x].quantization == nil:
+            emitTable((-128...127).map { Float($0) }, from: input, to: destination(y))
+        case (.int32, .float32), (_, .float32):
+            let value = real(x)
+            copy(from: value, to: destination(y))
+        case (_, .int32):
+            let value = dense(from == .int32 ? input : from == .int8 && graph[x].quantization == nil ? boolsAsReals(input) : real(x))
+            writingDense(y) { target in
+                emit(
+                    .convert(
+                        Convert(
+                            from: value.type, to: .int32, count: value.count, inputOffset: absolute(value),
+                            outputOffset: absolute(target))),
+                    reads: [value], writes: [target])
+            }
+        case (.float32, .int8) where graph[y].quantization == nil, (.int32, .int8) where graph[y].quantization == nil:
+            let zero = from == .int32 ? weights.append([Int32(0)]) : weights.append([Float(0)])
+            let target = destination(y)
+            emitBinary(
+                .notEqual, extents: target.shape, a: operand(input),
+                b: StridedOperand(space: .weights, type: from, offset: zero, strides: target.shape.map { _ in 0 }),
+                output: operand(target), reads: [input], writes: [target])
+        default:
+            noteFloat(node, "a cast to a quantized value goes through float32")
+            let value = real(x)
+            writingReal(y, dense: false) { copy(from: value, to: $0) }
+        }
+    }
+
+    private func boolsAsReals(_ location: Location) -> Location {
+        let target = newLocation(type: .float32, shape: location.shape)
+        emitTable((-128...127).map { Float($0) }, from: location, to: target)
+        return target
+    }
+}
