@@ -37,17 +37,6 @@ extension Graph {
         for index in outputs.indices where outputs[index].value == old { outputs[index].value = new }
     }
 
-    /// Removes nodes none of whose outputs is used.
-    mutating func removeDeadNodes() {
-        var live = Set(outputs.map(\.value))
-        var kept: [Node] = []
-        for node in nodes.reversed() where node.outputs.contains(where: { $0.map(live.contains) ?? false }) {
-            for case let id? in node.inputs { live.insert(id) }
-            kept.append(node)
-        }
-        nodes = kept.reversed()
-    }
-
     /// A name not yet taken by a value.
     func freshName(_ base: String) -> String {
         let taken = Set(values.map(\.name))
@@ -58,18 +47,7 @@ extension Graph {
     /// The real numbers of a constant, whatever its storage; nil when the value is not a constant.
     func realConstant(_ id: ValueID?) -> [Float]? {
         guard let id, let tensor = self[id].constant else { return nil }
-        guard let quantization = self[id].quantization else { return tensor.asFloats }
-        let stored = tensor.asInts
-        guard let axis = quantization.axis, quantization.scales.count > 1 else {
-            let (scale, zero) = (quantization.scales[0], Int(quantization.zeroPoints[0]))
-            return stored.map { Float($0 - zero) * scale }
-        }
-        let inner = tensor.shape[(axis + 1)...].reduce(1, *)
-        let extent = tensor.shape[axis]
-        return stored.enumerated().map { index, q in
-            let channel = index / inner % extent
-            return Float(q - Int(quantization.zeroPoints[channel])) * quantization.scales[channel]
-        }
+        return self[id].quantization.map { $0.dequantize(tensor) }?.asFloats ?? tensor.asFloats
     }
 
     /// The integers of a constant such as axes or a shape; nil when the value is not a constant.

@@ -85,26 +85,87 @@ extension Lowering {
             if storedType(x) == .int32 || graph[x].elementType == .bool { return lowerIntegerUnary(node) }
             return problem(node, "input 0", "float32 or 8-bit integers", "\(graph[x].elementType)")
         }
-        let steps: [(ElementwiseUnary.Function, Float, Float)]
-        if let range = clampRange(node) {
-            steps = [(.clip, range.lowerBound, range.upperBound)]
-        } else if let op = node.op as? Unary, let step = Self.deviceFunction(op.function) {
-            steps = [step]
-        } else {
-            return problem(
-                node, "function \(node.op.name) in float32", "one that the device computes in float32", node.op.name,
-                "Quantize the layer (its int8 form is a table), or replace the function.")
-        }
         noteFloat(node, "its input is float")
         let input = dense(real(x))
         writingReal(y) { target in
-            for (function, alpha, beta) in steps {
-                emit(
-                    .elementwiseUnary(
-                        ElementwiseUnary(
-                            function: function, count: target.count, inputOffset: absolute(input),
-                            outputOffset: absolute(target), alpha: alpha, beta: beta)),
-                    reads: [input], writes: [target])
+            if let composite = node.op as? UnaryComposite { return emitComposite(node, composite, from: input, to: target) }
+            if let range = clampRange(node) { return emitClip(range, from: input, to: target) }
+            emitFunction(node, node.op, from: input, to: target)
+        }
+    }
+
+    private func emitFunction(_ node: Node, _ op: any Operator, from input: Location, to target: Location) {
+        guard let unary = op as? Unary, let (function, alpha, beta) = Self.deviceFunction(unary.function) else {
+            return problem(
+                node, "function \(op.name) in float32", "one that the device computes in float32", op.name,
+                "Quantize the layer (its int8 form is a table), or replace the function.")
+        }
+        emit(
+            .elementwiseUnary(
+                ElementwiseUnary(
+                    function: function, count: target.count, inputOffset: absolute(input), outputOffset: absolute(target),
+                    alpha: alpha, beta: beta)),
+            reads: [input], writes: [target])
+    }
+
+    private func emitClip(_ range: ClosedRange<Float>, from input: Location, to target: Location) {
+        emit(
+            .elementwiseUnary(
+                ElementwiseUnary(
+                    function: .clip, count: target.count, inputOffset: absolute(input), outputOffset: absolute(target),
+                    alpha: range.lowerBound, beta: range.upperBound)),
+            reads: [input], writes: [target])
+    }
+
+    /// The steps of a composite one after another in float32.
+    private func emitComposite(_ node: Node, _ composite: UnaryComposite, from input: Location, to target: Location) {
+        var results: [Location] = []
+        for (number, step) in composite.steps.enumerated() {
+            let output =
+                number == composite.steps.count - 1 ? target : newLocation(type: .float32, shape: target.shape)
+            results.append(output)
+            func place(_ operand: UnaryComposite.Operand) -> Location? {
+                switch operand {
+                case .root: input
+                case .step(let index): results[index]
+                case .constant, .absent: nil
+                }
+            }
+            func scalar(_ operand: UnaryComposite.Operand) -> Float? {
+                if case .constant(let tensor) = operand { return tensor.asFloats.first }
+                return nil
+            }
+            let first = place(step.operands[0])
+            switch step.op {
+            case is Clip:
+                let low = step.operands.count > 1 ? scalar(step.operands[1]) ?? -.infinity : -.infinity
+                let high = step.operands.count > 2 ? scalar(step.operands[2]) ?? .infinity : .infinity
+                emitClip(low...max(low, high), from: first!, to: output)
+            case let op as UnaryComposite:
+                emitComposite(node, op, from: first!, to: output)
+            case is Unary:
+                emitFunction(node, step.op, from: first!, to: output)
+            default:
+                let function: ElementwiseBinary.Function? =
+                    switch step.op {
+                    case let op as Binary: Self.deviceFunction(op.function)
+                    case let op as Variadic: op.function == .max ? .max : op.function == .min ? .min : .add
+                    default: nil
+                    }
+                guard let function, step.operands.count == 2 else {
+                    return problem(
+                        node, "function \(step.op.name) in float32", "one that the device computes in float32",
+                        step.op.name, "Quantize the layer (its int8 form is a table), or replace the function.")
+                }
+                let sides = step.operands.map { operand -> StridedOperand in
+                    if let location = place(operand) { return self.operand(location) }
+                    return StridedOperand(
+                        space: .weights, type: .float32, offset: weights.append([scalar(operand) ?? 0]),
+                        strides: target.shape.map { _ in 0 })
+                }
+                emitBinary(
+                    function, extents: target.shape, a: sides[0], b: sides[1], output: self.operand(output),
+                    reads: step.operands.compactMap(place), writes: [output])
             }
         }
     }
