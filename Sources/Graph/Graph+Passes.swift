@@ -32,6 +32,26 @@ extension Graph {
         }
         nodes = kept.reversed()
     }
+
+    /// Removes the values that are neither ports nor read or written by a node, and renumbers the others.
+    public mutating func removeUnusedValues() {
+        var isUsed = [Bool](repeating: false, count: values.count)
+        for port in inputs + outputs { isUsed[port.value.index] = true }
+        for node in nodes { for case let id? in node.inputs + node.outputs { isUsed[id.index] = true } }
+        var renumbered = [ValueID](repeating: ValueID(-1), count: values.count)
+        var kept: [Value] = []
+        for index in values.indices where isUsed[index] {
+            renumbered[index] = ValueID(kept.count)
+            kept.append(values[index])
+        }
+        values = kept
+        for index in inputs.indices { inputs[index].value = renumbered[inputs[index].value.index] }
+        for index in outputs.indices { outputs[index].value = renumbered[outputs[index].value.index] }
+        for index in nodes.indices {
+            nodes[index].inputs = nodes[index].inputs.map { $0.map { renumbered[$0.index] } }
+            nodes[index].outputs = nodes[index].outputs.map { $0.map { renumbered[$0.index] } }
+        }
+    }
 }
 
 /// Infers types and shapes node by node and remembers the small contents on which later shapes may depend. An importer
