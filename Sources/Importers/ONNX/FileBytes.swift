@@ -41,7 +41,7 @@ final class FileBytes: @unchecked Sendable {
 /// A range of a file's bytes.
 struct ByteSlice: Sendable {
     let file: FileBytes
-    let range: Swift.Range<Int>
+    let range: Range<Int>
 
     var count: Int { range.count }
 

@@ -19,7 +19,7 @@ struct ONNXInputShape {
         guard let elementType = type.elementType, !type.isNibbles else {
             throw problem(expected: "elements of a numeric type of 4 to 64 bits or bool", found: type.name)
         }
-        let shape = try override.map { given throws(GraphProblem) in try check(given, axes) } ?? fixed(axes)
+        let shape = if let override { try check(override, axes) } else { try fixed(axes) }
         guard ShapeInference.count(shape) != nil else {
             throw problem(expected: "extents of at most 2^40 elements in all", found: "shape \(shape)")
         }

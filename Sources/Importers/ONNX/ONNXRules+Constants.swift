@@ -2,7 +2,7 @@ import Graph
 
 extension ONNXRules {
     static let constants: [String: Rule] = [
-        "Constant": constant, "ConstantOfShape": constantOfShape, "Range": plain(Range()),
+        "Constant": constant, "ConstantOfShape": constantOfShape, "Range": plain(NumberRange()),
     ]
 
     private static let constant: Rule = { (node) throws(TranslationError) in

@@ -81,11 +81,16 @@ extension ONNXRules {
         try finishQuantized(node, node.add(conv, inputs, "real"), scaleAt: 6)
     }
 
+    /// A bias in units of the product of the two scales and `factor`.
     private static func dequantizedBias(
-        _ node: ONNXNodeTranslation, _ bias: ValueID, xScale: Int, wScale: Int
+        _ node: ONNXNodeTranslation, _ bias: ValueID, xScale: Int, wScale: Int, factor: Float = 1
     ) throws(TranslationError) -> ValueID {
-        let scale = try node.add(
+        var scale = try node.add(
             Binary(.mul), [realScale(node, xScale, "x_scale"), realScale(node, wScale, "w_scale")], "bias_scale")
+        if factor != 1 {
+            let constant = node.constant(scalar: factor, .float32, "bias_factor")
+            scale = try node.add(Binary(.mul), [scale, constant], "bias_unit")
+        }
         return try node.add(DequantizeLinear(axis: 0), [bias, scale, nil], "bias")
     }
 
@@ -157,12 +162,13 @@ extension ONNXRules {
     /// Quantized Gemm; without a scale of y the result is float32.
     private static let qGemm: Rule = { (node) throws(TranslationError) in
         let transB = try node.flag("transB")
-        let op = Gemm(alpha: try node.float("alpha", default: 1), transA: try node.flag("transA"), transB: transB)
+        let alpha = try node.float("alpha", default: 1)
+        let op = Gemm(alpha: alpha, transA: try node.flag("transA"), transB: transB)
         let a = try dequantized(node, 0, "a")
         let b = try dequantized(node, 3, "b", axis: transB ? 0 : 1)
         var inputs: [ValueID?] = [a, b]
         if let bias = node.optionalInput(6) {
-            inputs.append(try dequantizedBias(node, bias, xScale: 1, wScale: 4))
+            inputs.append(try dequantizedBias(node, bias, xScale: 1, wScale: 4, factor: alpha))
         }
         guard node.optionalInput(7) != nil else { return try node.finish(op, inputs) }
         try finishQuantized(node, node.add(op, inputs, "real"), scaleAt: 7)

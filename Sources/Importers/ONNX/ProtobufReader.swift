@@ -35,7 +35,7 @@ struct ProtobufReader {
         self.init(file: file, message: message, depth: 0, range: 0..<file.count)
     }
 
-    private init(file: FileBytes, message: String, depth: Int, range: Swift.Range<Int>) {
+    private init(file: FileBytes, message: String, depth: Int, range: Range<Int>) {
         (self.file, self.message, self.depth) = (file, message, depth)
         (position, end) = (range.lowerBound, range.upperBound)
     }
@@ -139,7 +139,7 @@ struct ProtobufReader {
         return Word(littleEndian: word)
     }
 
-    private mutating func lengthDelimited() throws(ProtobufError) -> Swift.Range<Int> {
+    private mutating func lengthDelimited() throws(ProtobufError) -> Range<Int> {
         let start = position
         let length = try varint()
         guard length <= UInt64(end - position) else {
@@ -166,7 +166,7 @@ struct ProtobufField {
         case fixed64(UInt64)
         case fixed32(UInt32)
         /// A string, bytes, a message or packed numbers: their range in the file.
-        case bytes(Swift.Range<Int>)
+        case bytes(Range<Int>)
     }
 
     let number: Int
