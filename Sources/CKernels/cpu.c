@@ -39,7 +39,7 @@ uint32_t swiftlet_cpu_features(void) {
 uint32_t swiftlet_cpu_features(void) {
     const unsigned long hwcap_asimd = 1UL << 1, hwcap_asimddp = 1UL << 20, hwcap2_i8mm = 1UL << 13;
     const unsigned long hwcap = getauxval(AT_HWCAP), hwcap2 = getauxval(AT_HWCAP2);
-    uint32_t features = 0;
+    uint32_t features = SWIFTLET_CPU_AARCH64;
     if (hwcap & hwcap_asimd) features |= SWIFTLET_CPU_NEON;
     if (hwcap & hwcap_asimddp) features |= SWIFTLET_CPU_DOTPROD;
     if (hwcap2 & hwcap2_i8mm) features |= SWIFTLET_CPU_I8MM;

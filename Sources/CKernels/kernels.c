@@ -39,15 +39,16 @@
 #define SWIFTLET_ENTRY_ARM(family, symbol) SWIFTLET_JOIN(SWIFTLET_FUNCTION_, SWIFTLET_HAS_ARM)(family, symbol)
 #define SWIFTLET_ENTRY_ARM64(family, symbol) SWIFTLET_JOIN(SWIFTLET_FUNCTION_, SWIFTLET_HAS_ARM64)(family, symbol)
 #define SWIFTLET_HAS_SWIFT 1
-#define SWIFTLET_KERNEL(architectures, isa_, family_, pixels_, channels_, symbol) \
+#define SWIFTLET_KERNEL(architectures_, isa_, family_, pixels_, channels_, symbol) \
     {                                                                              \
         .name = #symbol,                                                           \
-        .function = SWIFTLET_ENTRY_##architectures(family_, symbol),               \
+        .function = SWIFTLET_ENTRY_##architectures_(family_, symbol),              \
         .isa = SWIFTLET_ISA_##isa_,                                                \
         .family = SWIFTLET_FAMILY_##family_,                                       \
         .pixels = pixels_,                                                         \
         .channels = channels_,                                                     \
-        .isCompiled = SWIFTLET_HAS_##architectures,                                \
+        .architectures = SWIFTLET_ARCHITECTURES_##architectures_,                  \
+        .isCompiled = SWIFTLET_HAS_##architectures_,                               \
     },
 static const swiftlet_kernel kernels[] = {
 #include "kernels.def"

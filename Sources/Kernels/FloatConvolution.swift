@@ -34,7 +34,7 @@ public struct FloatConvolutionArguments {
 public struct FloatConvolution: Sendable {
     public let geometry: ConvolutionGeometry
     public let kernel: Kernel
-    private let rowsOffset: Int
+    let rowsOffset: Int
 
     public init(_ geometry: ConvolutionGeometry, kernels: KernelSet) {
         self.geometry = geometry
@@ -42,7 +42,7 @@ public struct FloatConvolution: Sendable {
         rowsOffset = FloatConvolution.zeroRowByteCount(geometry)
     }
 
-    private static func zeroRowByteCount(_ g: ConvolutionGeometry) -> Int {
+    static func zeroRowByteCount(_ g: ConvolutionGeometry) -> Int {
         ((g.isDepthwise ? g.inputChannels : g.inputChannelsPerGroup) * 4 + Packing.readAheadBytes + 63) / 64 * 64
     }
 

@@ -56,6 +56,8 @@ public struct CPUFeatures: OptionSet, Sendable, Hashable {
     public static let avx2 = CPUFeatures(rawValue: SWIFTLET_CPU_AVX2)
     public static let neon = CPUFeatures(rawValue: SWIFTLET_CPU_NEON)
     public static let dotprod = CPUFeatures(rawValue: SWIFTLET_CPU_DOTPROD)
+    /// The 64-bit ARM architecture: its NEON kernels may use all of its registers and instructions.
+    public static let aarch64 = CPUFeatures(rawValue: SWIFTLET_CPU_AARCH64)
     /// Detected and reported; no kernel of this version uses it.
     public static let avxvnni = CPUFeatures(rawValue: SWIFTLET_CPU_AVXVNNI)
     /// Detected and reported; no kernel of this version uses it.

@@ -49,8 +49,14 @@ public struct Kernel: Sendable, Equatable {
     @inline(__always)
     func markExecuted() { swiftlet_kernel_mark_executed(Int32(truncatingIfNeeded: index)) }
 
+    /// Whether it exists for and runs on a CPU with `features` (of any architecture, also another than this binary's).
+    public func isSupported(on features: CPUFeatures) -> Bool {
+        features.supports(isa)
+            && (entry.pointee.architectures != UInt8(SWIFTLET_ARCHITECTURES_ARM64)
+                || features.contains(.aarch64))
+    }
     /// Whether this binary on a CPU with `features` can run it.
-    public func isRunnable(on features: CPUFeatures) -> Bool { isCompiled && features.supports(isa) }
+    public func isRunnable(on features: CPUFeatures) -> Bool { isCompiled && isSupported(on: features) }
 }
 
 /// Kernels that have run since the start of the process, in list order.
@@ -94,49 +100,53 @@ public struct KernelSet: Sendable, Equatable {
         self.features = features
         isa = forcing ?? features.bestISA
         let order = isa.fallbacks
-        (gemm, widen) = KernelSet.gemmKernel(order, singlePixel: false)
-        (gemmSinglePixel, _) = KernelSet.gemmKernel(order, singlePixel: true)
-        let scalarGemm = KernelSet.first(.gemmInt8, [.scalar])
+        (gemm, widen) = KernelSet.gemmKernel(order, features, singlePixel: false)
+        (gemmSinglePixel, _) = KernelSet.gemmKernel(order, features, singlePixel: true)
+        let scalarGemm = KernelSet.first(.gemmInt8, [.scalar], features)
         gemmAnyWeight = gemm.takesAnyWeight ? gemm : scalarGemm
-        depthwise = KernelSet.first(.depthwiseInt8, order)
-        let scalarDepthwise = KernelSet.first(.depthwiseInt8, [.scalar])
+        depthwise = KernelSet.first(.depthwiseInt8, order, features)
+        let scalarDepthwise = KernelSet.first(.depthwiseInt8, [.scalar], features)
         depthwiseAnyWeight = depthwise.takesAnyWeight ? depthwise : scalarDepthwise
-        add = KernelSet.first(.addInt8, order)
-        multiply = KernelSet.first(.multiplyInt8, order)
-        table = KernelSet.first(.tableInt8, order)
-        gemmFloat = KernelSet.first(.gemmFloat, order)
-        depthwiseFloat = KernelSet.first(.depthwiseFloat, order)
+        add = KernelSet.first(.addInt8, order, features)
+        multiply = KernelSet.first(.multiplyInt8, order, features)
+        table = KernelSet.first(.tableInt8, order, features)
+        gemmFloat = KernelSet.first(.gemmFloat, order, features)
+        depthwiseFloat = KernelSet.first(.depthwiseFloat, order, features)
     }
 
     /// The kernel of `family` with the largest tile in the first instruction set of `order` that has one.
-    private static func first(_ family: KernelFamily, _ order: [ISA]) -> Kernel {
+    private static func first(_ family: KernelFamily, _ order: [ISA], _ features: CPUFeatures) -> Kernel {
         for isa in order {
-            if let kernel = find(family, isa, singlePixel: false) { return kernel }
+            if let kernel = find(family, isa, features, singlePixel: false) { return kernel }
         }
-        return find(family, .scalar, singlePixel: false).unsafelyUnwrapped
+        return find(family, .scalar, features, singlePixel: false).unsafelyUnwrapped
     }
 
-    private static func find(_ family: KernelFamily, _ isa: ISA, singlePixel: Bool) -> Kernel? {
+    private static func find(
+        _ family: KernelFamily, _ isa: ISA, _ features: CPUFeatures, singlePixel: Bool
+    ) -> Kernel? {
         var best: Kernel?
         for i in 0..<Kernel.count {
             let kernel = Kernel(index: i)
-            guard kernel.family == family, kernel.isa == isa else { continue }
+            guard kernel.family == family, kernel.isa == isa, kernel.isSupported(on: features) else { continue }
             if let known = best, singlePixel ? known.pixels <= kernel.pixels : known.pixels >= kernel.pixels { continue }
             best = kernel
         }
         return best
     }
 
-    private static func gemmKernel(_ order: [ISA], singlePixel: Bool) -> (Kernel, Kernel?) {
+    private static func gemmKernel(
+        _ order: [ISA], _ features: CPUFeatures, singlePixel: Bool
+    ) -> (Kernel, Kernel?) {
         for isa in order {
-            if let kernel = find(.gemmInt8, isa, singlePixel: singlePixel) { return (kernel, nil) }
-            if let kernel = find(.gemmInt16Int8, isa, singlePixel: singlePixel),
-                let widen = find(.widenInt8, isa, singlePixel: false)
+            if let kernel = find(.gemmInt8, isa, features, singlePixel: singlePixel) { return (kernel, nil) }
+            if let kernel = find(.gemmInt16Int8, isa, features, singlePixel: singlePixel),
+                let widen = find(.widenInt8, isa, features, singlePixel: false)
             {
                 return (kernel, widen)
             }
         }
-        return (find(.gemmInt8, .scalar, singlePixel: singlePixel).unsafelyUnwrapped, nil)
+        return (find(.gemmInt8, .scalar, features, singlePixel: singlePixel).unsafelyUnwrapped, nil)
     }
 }
 

@@ -9,6 +9,7 @@
 #define SWIFTLET_CPU_AVX512VNNI 16u
 #define SWIFTLET_CPU_I8MM 32u
 #define SWIFTLET_CPU_RVV 64u
+#define SWIFTLET_CPU_AARCH64 128u
 
 uint32_t swiftlet_cpu_features(void);
 
@@ -164,6 +165,14 @@ enum {
     SWIFTLET_ISA_DOTPROD = 3,
 };
 
+// Where a kernel is compiled.
+enum {
+    SWIFTLET_ARCHITECTURES_SWIFT = 0,
+    SWIFTLET_ARCHITECTURES_X86 = 1,
+    SWIFTLET_ARCHITECTURES_ARM = 2,
+    SWIFTLET_ARCHITECTURES_ARM64 = 3,
+};
+
 typedef struct {
     const char *name;
     swiftlet_kernel_function function;    // null members where not compiled for this architecture, or written in Swift
@@ -171,6 +180,7 @@ typedef struct {
     uint8_t family;
     uint8_t pixels;
     uint8_t channels;
+    uint8_t architectures;                // SWIFTLET_ARCHITECTURES_...
     uint8_t isCompiled;                   // exists in this binary
 } swiftlet_kernel;
 

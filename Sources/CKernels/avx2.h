@@ -1,0 +1,43 @@
+// What the AVX2 kernels share. Included only by them, on x86-64.
+#pragma once
+#pragma STDC FP_CONTRACT OFF
+#include <immintrin.h>
+#include <string.h>
+
+#include "CKernels.h"
+
+#define SWIFTLET_AVX2 __attribute__((target("avx2")))
+#define SWIFTLET_AVX2_INLINE static inline __attribute__((target("avx2"), always_inline))
+
+// The output quantization of a tile, in the form that the packed epilogues take.
+typedef struct {
+    __m256i zeroPoint;    // 16 x int16
+    __m256i lowest;       // 32 x int8
+    __m256i highest;
+} output_range_avx2;
+
+SWIFTLET_AVX2_INLINE output_range_avx2 output_range(int32_t zeroPoint, int32_t lowest, int32_t highest) {
+    output_range_avx2 range = {
+        _mm256_set1_epi16((int16_t)zeroPoint),
+        _mm256_set1_epi8((int8_t)lowest),
+        _mm256_set1_epi8((int8_t)highest),
+    };
+    return range;
+}
+
+// The integer nearest to each value, at most 2^30: larger ones would convert to INT32_MIN. Values below INT32_MIN
+// convert to it, and every later step saturates, so rounding first and clamping last equals clamping first.
+SWIFTLET_AVX2_INLINE __m256i rounded(__m256 value) {
+    return _mm256_cvtps_epi32(_mm256_min_ps(value, _mm256_set1_ps(1073741824.0f)));
+}
+
+SWIFTLET_AVX2_INLINE __m256i scaled(__m256i accumulators, __m256 scales) {
+    return rounded(_mm256_mul_ps(_mm256_cvtepi32_ps(accumulators), scales));
+}
+
+// Four vectors of rounded values to int8, in the lane order of two PACKS.
+SWIFTLET_AVX2_INLINE __m256i packed(__m256i a, __m256i b, __m256i c, __m256i d, output_range_avx2 range) {
+    const __m256i ab = _mm256_adds_epi16(_mm256_packs_epi32(a, b), range.zeroPoint);
+    const __m256i cd = _mm256_adds_epi16(_mm256_packs_epi32(c, d), range.zeroPoint);
+    return _mm256_min_epi8(_mm256_max_epi8(_mm256_packs_epi16(ab, cd), range.lowest), range.highest);
+}

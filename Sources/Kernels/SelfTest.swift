@@ -1,0 +1,414 @@
+import CKernels
+
+/// What the self-test found out about one kernel.
+public enum KernelTestOutcome: Sendable, Equatable {
+    /// Equal to the reference, byte for byte, in this many cases.
+    case passed(cases: Int)
+    /// Case number `number` (from 0) differs from the reference.
+    case failed(case: Int)
+    /// This binary or CPU can't run it.
+    case notRunnable
+}
+
+/// Runs every kernel of the list that this binary and a CPU with `features` can run on pseudo-random shapes (odd tails,
+/// every kind of padding, saturating values, ties, all zero points) and compares each byte with the reference, also the
+/// bytes around the output, which must stay.
+/// - Parameters:
+///   - cases: per kernel; 256 or more go through every input zero point.
+///   - report: called once for each kernel, in list order.
+/// - Returns: whether no kernel failed.
+public func selfTestAllKernels(
+    features: CPUFeatures = .current, cases: Int = 256, report: (Kernel, KernelTestOutcome) -> Void
+) -> Bool {
+    var isGood = true
+    for index in 0..<Kernel.count {
+        let kernel = Kernel(index: index)
+        let outcome = KernelTest(kernel, features: features, cases: cases).run()
+        if case .failed = outcome { isGood = false }
+        report(kernel, outcome)
+    }
+    return isGood
+}
+
+/// A small generator of pseudo-random numbers: the same sequence everywhere.
+struct TestRandom {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
+
+    mutating func next() -> UInt64 {
+        state ^= state >> 12
+        state ^= state << 25
+        state ^= state >> 27
+        return state &* 0x2545_F491_4F6C_DD1D
+    }
+
+    /// Uniform in `range`.
+    mutating func int(_ range: ClosedRange<Int>) -> Int {
+        range.lowerBound + Int((next() >> 16) % UInt64(range.upperBound - range.lowerBound + 1))
+    }
+
+    /// Int8 values: uniform, or extremes only.
+    mutating func int8s(_ count: Int, lowest: Int = -128, extremes: Bool) -> [Int8] {
+        var values = [Int8](repeating: 0, count: count)
+        for i in 0..<count { values[i] = Int8(extremes ? (int(0...1) == 0 ? lowest : 127) : int(lowest...127)) }
+        return values
+    }
+
+    /// A scale near 2^exponent: a power of two, which makes ties, in one case of four.
+    mutating func scale(exponent: Int) -> Float {
+        let power = Float(sign: .plus, exponent: exponent, significand: 1)
+        return int(0...3) == 0 ? power : power * (1 + Float(int(0...8_388_607)) / 8_388_608)
+    }
+
+    mutating func outputRange() -> OutputRange {
+        let zeroPoint = Int32(int(-128...127))
+        switch int(0...2) {
+        case 0: return OutputRange(zeroPoint: zeroPoint)
+        case 1: return OutputRange(zeroPoint: zeroPoint, lowest: zeroPoint, highest: 127)
+        default:
+            let a = Int32(int(-128...127))
+            let b = Int32(int(-128...127))
+            return OutputRange(zeroPoint: zeroPoint, lowest: min(a, b), highest: max(a, b))
+        }
+    }
+
+    /// A convolution small enough for an emulated CPU.
+    mutating func geometry(depthwise: Bool) -> ConvolutionGeometry {
+        let isPointwise = int(0...2) == 0
+        let kernelHeight = isPointwise ? 1 : int(1...4)
+        let kernelWidth = isPointwise ? 1 : int(1...4)
+        let isTransposed = !isPointwise && int(0...4) == 0
+        var g = ConvolutionGeometry(
+            inputHeight: int(1...7), inputWidth: int(1...7), outputHeight: 1, outputWidth: 1,
+            inputChannelsPerGroup: 1, outputChannelsPerGroup: 1, kernelHeight: kernelHeight, kernelWidth: kernelWidth,
+            strideY: isPointwise ? 1 : int(1...3), strideX: isPointwise ? 1 : int(1...2),
+            dilationY: int(1...2), dilationX: int(1...2), padTop: isPointwise ? 0 : int(0...kernelHeight - 1),
+            padLeft: isPointwise ? 0 : int(0...kernelWidth - 1), isTransposed: isTransposed,
+            weightPlanes: int(0...9) == 0 ? 2 : 1)
+        if isPointwise {
+            g.outputHeight = g.inputHeight
+            g.outputWidth = g.inputWidth
+        } else if isTransposed {
+            g.outputHeight = max(1, (g.inputHeight - 1) * g.strideY + 1 - g.padTop + int(0...2))
+            g.outputWidth = max(1, (g.inputWidth - 1) * g.strideX + 1 - g.padLeft + int(0...2))
+        } else {
+            g.outputHeight = (g.inputHeight + g.strideY - 1) / g.strideY
+            g.outputWidth = (g.inputWidth + g.strideX - 1) / g.strideX
+        }
+        if depthwise {
+            g.groups = int(2...40)
+        } else {
+            g.groups = int(0...3) == 0 ? int(2...3) : 1
+            g.inputChannelsPerGroup = int(1...37)
+            g.outputChannelsPerGroup = int(1...27)
+        }
+        return g
+    }
+}
+
+/// The differential test of one kernel.
+struct KernelTest {
+    let kernel: Kernel
+    let features: CPUFeatures
+    let cases: Int
+
+    init(_ kernel: Kernel, features: CPUFeatures, cases: Int) {
+        self.kernel = kernel
+        self.features = features
+        self.cases = cases
+    }
+
+    func run() -> KernelTestOutcome {
+        guard kernel.isRunnable(on: features) else { return .notRunnable }
+        guard let kernels = try? KernelSet(features: features, forcing: kernel.isa) else { return .notRunnable }
+        for number in 0..<cases {
+            var random = TestRandom(seed: UInt64(kernel.index * 1000 + number + 1))
+            let isEqual =
+                switch kernel.family {
+                case .gemmInt8, .gemmInt16Int8: convolution(kernels, &random, number, depthwise: false)
+                // The widening kernel has no result of its own: it runs under the kernels that read it.
+                case .widenInt8: convolution(kernels, &random, number, depthwise: false)
+                case .depthwiseInt8: convolution(kernels, &random, number, depthwise: true)
+                case .addInt8: elementwise(&random, number, isAddition: true)
+                case .multiplyInt8: elementwise(&random, number, isAddition: false)
+                case .tableInt8: table(&random)
+                case .gemmFloat: floatConvolution(&random, depthwise: false)
+                case .depthwiseFloat: floatConvolution(&random, depthwise: true)
+                }
+            guard isEqual else { return .failed(case: number) }
+        }
+        return .passed(cases: cases)
+    }
+
+    private func convolution(
+        _ kernels: KernelSet, _ random: inout TestRandom, _ number: Int, depthwise: Bool
+    ) -> Bool {
+        let g = random.geometry(depthwise: depthwise)
+        let inputStride = g.inputChannels + random.int(0...5)
+        let outputStride = g.outputChannels + random.int(0...5)
+        let extremes = random.int(0...3) == 0
+        let inputCount = g.inputHeight * g.inputWidth * inputStride
+        let input = random.int8s(inputCount + Packing.readAheadBytes, extremes: extremes)
+        let lowestWeight = kernel.takesAnyWeight ? -128 : -127
+        let weights = random.int8s(
+            g.outputChannels * g.taps * g.inputChannelsPerGroup, lowest: lowestWeight, extremes: extremes)
+        var bias = [Int32](repeating: 0, count: g.outputChannels)
+        var scales = [Float](repeating: 0, count: g.outputChannels)
+        for i in 0..<g.outputChannels {
+            bias[i] = Int32(random.int(-40_000...40_000))
+            scales[i] = random.scale(exponent: random.int(0...9) == 0 ? random.int(-40...20) : random.int(-10 ... -4))
+        }
+        let zeroPoint = Int8(truncatingIfNeeded: number)
+        let range = random.outputRange()
+        var expected = Reference.convolution(
+            g, input: input, inputPixelStride: inputStride, inputZeroPoint: zeroPoint, weights: weights, bias: bias,
+            scales: scales, range: range)
+
+        let table = random.int(0...3) == 0 ? random.int8s(256, extremes: false) : []
+        let residualStride = g.outputChannels + random.int(0...3)
+        let residual =
+            random.int(0...3) == 0
+            ? random.int8s(g.outputPixels * residualStride + Packing.readAheadBytes, extremes: extremes) : []
+        let sum = AddParameters(
+            aZeroPoint: Int32(random.int(-128...127)), aMultiplier: random.scale(exponent: random.int(-3...1)),
+            bZeroPoint: Int32(random.int(-128...127)), bMultiplier: random.scale(exponent: random.int(-3...1)),
+            output: random.outputRange())
+        for i in 0..<expected.count {
+            if !table.isEmpty { expected[i] = table[Int(expected[i]) + 128] }
+            if !residual.isEmpty {
+                let other = residual[i / g.outputChannels * residualStride + i % g.outputChannels]
+                let x = Float(Int32(expected[i]) - sum.aZeroPoint) * sum.aMultiplier
+                let y = Float(Int32(other) - sum.bZeroPoint) * sum.bMultiplier
+                expected[i] = quantizedStep(
+                    x + y, zeroPoint: sum.output.zeroPoint, lowest: sum.output.lowest, highest: sum.output.highest)
+            }
+        }
+
+        let packed = Packing.packWeights(g, weights)
+        let packedBias = Packing.packPerChannel(
+            g, Packing.foldedBias(g, bias: bias, weights: weights, inputZeroPoint: Int32(zeroPoint)), padding: 0)
+        let packedScales = Packing.packPerChannel(g, scales, padding: 0)
+        let prepared = Convolution(g, testing: kernel, kernels: kernels)
+        let outputCount = g.outputPixels * outputStride
+        var output = [Int8](repeating: 99, count: outputCount + Packing.readAheadBytes)
+        let parts = random.int(1...3)
+        let scratch = UnsafeMutableRawPointer.allocate(
+            byteCount: Convolution.scratchByteCount(g), alignment: 64)
+        defer { scratch.deallocate() }
+        output.withUnsafeMutableBufferPointer { output in
+            input.withUnsafeBufferPointer { input in
+                padded(packed.bytes).withUnsafeBufferPointer { weights in
+                    packedBias.withUnsafeBufferPointer { bias in
+                        packedScales.withUnsafeBufferPointer { scales in
+                            table.withUnsafeBufferPointer { table in
+                                residual.withUnsafeBufferPointer { residual in
+                                    var epilogue = Epilogue(
+                                        output: range, table: table.isEmpty ? nil : table.baseAddress)
+                                    if let base = residual.baseAddress, !residual.isEmpty {
+                                        epilogue.residual = Epilogue.Residual(
+                                            input: base, pixelStride: residualStride, zeroPoint: sum.bZeroPoint,
+                                            multiplier: sum.bMultiplier, ownZeroPoint: sum.aZeroPoint,
+                                            ownMultiplier: sum.aMultiplier, output: sum.output)
+                                    }
+                                    let arguments = ConvolutionArguments(
+                                        input: input.baseAddress.unsafelyUnwrapped, inputPixelStride: inputStride,
+                                        inputZeroPoint: zeroPoint, weights: weights.baseAddress.unsafelyUnwrapped,
+                                        bias: bias.baseAddress.unsafelyUnwrapped,
+                                        scales: scales.baseAddress.unsafelyUnwrapped,
+                                        output: output.baseAddress.unsafelyUnwrapped,
+                                        outputPixelStride: outputStride, epilogue: epilogue)
+                                    for part in 0..<parts {
+                                        prepared.run(
+                                            arguments, part: Part(index: part, of: parts), scratch: scratch)
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        return matches(output, expected, pixels: g.outputPixels, channels: g.outputChannels, stride: outputStride)
+    }
+
+    /// Whether `output` holds `expected` in its channels and the fill value everywhere else.
+    private func matches(_ output: [Int8], _ expected: [Int8], pixels: Int, channels: Int, stride: Int) -> Bool {
+        for i in 0..<output.count {
+            let pixel = i / stride
+            let channel = i % stride
+            let wanted = pixel < pixels && channel < channels ? expected[pixel * channels + channel] : 99
+            if output[i] != wanted { return false }
+        }
+        return true
+    }
+
+    /// `bytes` followed by what kernels may read ahead.
+    private func padded(_ bytes: [Int8]) -> [Int8] {
+        bytes + [Int8](repeating: 77, count: Packing.readAheadBytes)
+    }
+
+    private func elementwise(_ random: inout TestRandom, _ number: Int, isAddition: Bool) -> Bool {
+        let pixels = random.int(1...9)
+        let channels = random.int(1...70)
+        let broadcast = Broadcast(rawValue: UInt8(random.int(0...3))).unsafelyUnwrapped
+        let hasGaps = random.int(0...1) == 0
+        let aStride = channels + (hasGaps ? random.int(0...3) : 0)
+        let bStride = broadcast == .none ? channels + (hasGaps ? random.int(0...3) : 0) : random.int(1...3)
+        let outputStride = channels + (hasGaps ? random.int(0...3) : 0)
+        let extremes = random.int(0...3) == 0
+        let a = random.int8s(pixels * aStride + Packing.readAheadBytes, extremes: extremes)
+        let b = random.int8s(max(pixels * bStride, channels) + Packing.readAheadBytes, extremes: extremes)
+        let za = Int32(Int8(truncatingIfNeeded: number))
+        let zb = Int32(random.int(-128...127))
+        let ma = random.scale(exponent: random.int(-6...2)) * (random.int(0...3) == 0 ? -1 : 1)
+        let mb = random.scale(exponent: random.int(-6...2)) * (random.int(0...3) == 0 ? -1 : 1)
+        let m = random.scale(exponent: random.int(-12...0))
+        let range = random.outputRange()
+        var expected: [Int8] = []
+        for pixel in 0..<pixels {
+            for channel in 0..<channels {
+                let j =
+                    switch broadcast {
+                    case .none: pixel * bStride + channel
+                    case .perChannel: channel
+                    case .perPixel: pixel * bStride
+                    case .scalar: 0
+                    }
+                let x = Int32(a[pixel * aStride + channel]) - za
+                let y = Int32(b[j]) - zb
+                let value = isAddition ? Float(x) * ma + Float(y) * mb : Float(x * y) * m
+                expected.append(
+                    quantizedStep(
+                        value, zeroPoint: range.zeroPoint, lowest: range.lowest, highest: range.highest))
+            }
+        }
+        var output = [Int8](repeating: 99, count: pixels * outputStride + Packing.readAheadBytes)
+        output.withUnsafeMutableBufferPointer { output in
+            a.withUnsafeBufferPointer { a in
+                b.withUnsafeBufferPointer { b in
+                    let operands = ElementwiseOperands(
+                        a: a.baseAddress.unsafelyUnwrapped, aPixelStride: aStride,
+                        b: b.baseAddress.unsafelyUnwrapped, bPixelStride: bStride, broadcast: broadcast,
+                        output: output.baseAddress.unsafelyUnwrapped, outputPixelStride: outputStride,
+                        pixels: pixels, channels: channels)
+                    for part in 0..<2 {
+                        operands.forEachRun(Part(index: part, of: 2)) { a, b, bIsScalar, output, count in
+                            if isAddition {
+                                addInt8(
+                                    kernel, a: a, b: b, bIsScalar: bIsScalar, output: output, count: count,
+                                    AddParameters(
+                                        aZeroPoint: za, aMultiplier: ma, bZeroPoint: zb, bMultiplier: mb,
+                                        output: range))
+                            } else {
+                                multiplyInt8(
+                                    kernel, a: a, b: b, bIsScalar: bIsScalar, output: output, count: count,
+                                    MultiplyParameters(
+                                        aZeroPoint: za, bZeroPoint: zb, multiplier: m, output: range))
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        return matches(output, expected, pixels: pixels, channels: channels, stride: outputStride)
+    }
+
+    private func table(_ random: inout TestRandom) -> Bool {
+        let count = random.int(1...200)
+        let values = random.int8s(256, extremes: false)
+        let input = random.int8s(count + Packing.readAheadBytes, extremes: random.int(0...3) == 0)
+        var output = [Int8](repeating: 99, count: count + Packing.readAheadBytes)
+        output.withUnsafeMutableBufferPointer { output in
+            input.withUnsafeBufferPointer { input in
+                values.withUnsafeBufferPointer { values in
+                    tableInt8(
+                        kernel, table: values.baseAddress.unsafelyUnwrapped,
+                        input: input.baseAddress.unsafelyUnwrapped, output: output.baseAddress.unsafelyUnwrapped,
+                        count: count)
+                }
+            }
+        }
+        for i in 0..<output.count {
+            if output[i] != (i < count ? values[Int(input[i]) + 128] : 99) { return false }
+        }
+        return true
+    }
+
+    private func floatConvolution(_ random: inout TestRandom, depthwise: Bool) -> Bool {
+        var g = random.geometry(depthwise: depthwise)
+        g.weightPlanes = 1
+        let inputStride = g.inputChannels + random.int(0...5)
+        let outputStride = g.outputChannels + random.int(0...5)
+        func floats(_ count: Int, _ random: inout TestRandom) -> [Float] {
+            var values = [Float](repeating: 0, count: count)
+            for i in 0..<count {
+                values[i] = Float(random.int(-1_000_003...1_000_003)) * random.scale(exponent: random.int(-30 ... -10))
+            }
+            return values
+        }
+        let input = floats(g.inputHeight * g.inputWidth * inputStride + 16, &random)
+        let weights = floats(g.outputChannels * g.taps * g.inputChannelsPerGroup, &random)
+        let bias = floats(g.outputChannels, &random)
+        let isClamped = random.int(0...1) == 0
+        let lowest: Float = isClamped ? -5.5 : -.infinity
+        let highest: Float = isClamped ? 600.25 : .infinity
+        let expected = Reference.convolution(
+            g, input: input, inputPixelStride: inputStride, weights: weights, bias: bias, lowest: lowest,
+            highest: highest)
+        var output = [Float](repeating: 99, count: g.outputPixels * outputStride + 16)
+        let packedWeights = Packing.packFloatWeights(g, weights) + [Float](repeating: .nan, count: 16)
+        let packedBias = Packing.packFloatBias(g, bias)
+        let prepared = FloatConvolution(g, testing: kernel)
+        let scratch = UnsafeMutableRawPointer.allocate(
+            byteCount: FloatConvolution.scratchByteCount(g), alignment: 64)
+        defer { scratch.deallocate() }
+        output.withUnsafeMutableBufferPointer { output in
+            input.withUnsafeBufferPointer { input in
+                packedWeights.withUnsafeBufferPointer { weights in
+                    packedBias.withUnsafeBufferPointer { bias in
+                        let arguments = FloatConvolutionArguments(
+                            input: input.baseAddress.unsafelyUnwrapped, inputPixelStride: inputStride,
+                            weights: weights.baseAddress.unsafelyUnwrapped,
+                            bias: bias.baseAddress.unsafelyUnwrapped,
+                            output: output.baseAddress.unsafelyUnwrapped, outputPixelStride: outputStride,
+                            lowest: lowest, highest: highest)
+                        for part in 0..<2 {
+                            prepared.run(arguments, part: Part(index: part, of: 2), scratch: scratch)
+                        }
+                    }
+                }
+            }
+        }
+        for i in 0..<output.count {
+            let pixel = i / outputStride
+            let channel = i % outputStride
+            let isInside = pixel < g.outputPixels && channel < g.outputChannels
+            let wanted = isInside ? expected[pixel * g.outputChannels + channel] : 99
+            if output[i].bitPattern != wanted.bitPattern { return false }
+        }
+        return true
+    }
+}
+
+extension Convolution {
+    /// A convolution that runs `kernel` on every tile, whatever selection would choose.
+    init(_ geometry: ConvolutionGeometry, testing kernel: Kernel, kernels: KernelSet) {
+        self.geometry = geometry
+        self.kernels = kernels
+        layout = ScratchLayout(geometry)
+        let isWidening = kernel.family == .widenInt8
+        self.kernel = isWidening ? kernels.gemm : kernel
+        singlePixelKernel = self.kernel
+        widen = self.kernel.family == .gemmInt16Int8 ? kernels.widen : nil
+    }
+}
+
+extension FloatConvolution {
+    /// A convolution that runs `kernel` on every tile, whatever selection would choose.
+    init(_ geometry: ConvolutionGeometry, testing kernel: Kernel) {
+        self.geometry = geometry
+        self.kernel = kernel
+        rowsOffset = FloatConvolution.zeroRowByteCount(geometry)
+    }
+}
