@@ -50,6 +50,6 @@ let package = Package(
         .testTarget(name: "GraphTests", dependencies: ["Graph"]),
         .testTarget(name: "ImportersTests", dependencies: ["Graph", "Importers"]),
         .testTarget(name: "CompilerTests", dependencies: ["Compiler", "Importers"]),
-        .testTarget(name: "ReportsTests", dependencies: ["Reports"]),
+        .testTarget(name: "ReportsTests", dependencies: ["Reports", "Telemetry"]),
     ]
 )
