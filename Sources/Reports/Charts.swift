@@ -141,7 +141,7 @@ enum Charts {
         while value <= seconds {
             let position = x(value * 1000)
             svg += text(
-                min(position, right - 8), y, value == 0 ? "start" : "middle",
+                position, y, value == 0 ? "start" : position > right - 14 ? "end" : "middle",
                 value == 0 ? "0" : Format.span(milliseconds: UInt64(value * 1000)))
             value += step
         }

@@ -57,7 +57,7 @@ extension Reports {
         .grid{stroke:var(--line);stroke-width:1}
         .limit{stroke:var(--poor);stroke-width:1.5;stroke-dasharray:5 4}
         .heat{fill:var(--heat)}
-        .peak{fill:var(--soft)}
+        .peak{fill:var(--soft);fill-opacity:.8}
         .mark{fill:var(--poor)}
         .line{fill:none;stroke:var(--accent);stroke-width:1.8;stroke-linejoin:round}
         .s0{fill:var(--s0);background:var(--s0)}.s1{fill:var(--s1);background:var(--s1)}
