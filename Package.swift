@@ -45,11 +45,11 @@ let package = Package(
         .testTarget(name: "EngineTests", dependencies: ["Engine"]),
         .testTarget(name: "VisionTests", dependencies: ["Vision"]),
         .testTarget(name: "CameraTests", dependencies: ["Camera"]),
-        .testTarget(name: "TelemetryTests", dependencies: ["NestFormat", "Telemetry"]),
+        .testTarget(name: "TelemetryTests", dependencies: ["NestFormat", "Platform", "Telemetry"]),
         .testTarget(name: "RunnerTests", dependencies: ["Runner"]),
         .testTarget(name: "GraphTests", dependencies: ["Graph"]),
         .testTarget(name: "ImportersTests", dependencies: ["Graph", "Importers"]),
         .testTarget(name: "CompilerTests", dependencies: ["Compiler", "Importers"]),
-        .testTarget(name: "ReportsTests", dependencies: ["Reports"]),
+        .testTarget(name: "ReportsTests", dependencies: ["Reports", "Telemetry"]),
     ]
 )

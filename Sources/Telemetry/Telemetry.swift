@@ -4,7 +4,7 @@
 //
 //     let recorder = Recorder(metadata: metadata, startNanoseconds: clock())
 //     recorder.measureEventCost(now: clock)
-//     var writer = ReportWriter(sink: sink, recorder: recorder)
+//     let writer = ReportWriter(sink: try FileReportSink(path: path), recorder: recorder)
 //     try writer.start()
 //     // for each frame
 //     recorder.frameCaptured()
@@ -21,6 +21,6 @@
 //     let report = recorder.report(at: clock())          // without a file
 //     let all = try LatencyReport.merged([a, b, c])      // several runs, or one model on several devices
 //
-// All times are nanoseconds of one monotonic clock that the caller reads; the module itself reads no clock and opens no
-// file, so tests run on made-up time. Types: `Histogram`, `Stage`, `Recorder`, `RunMetadata`, `ReportSink`,
-// `ReportWriter`, `ReportFile`, `LatencyReport`.
+// All times are nanoseconds of one monotonic clock that the caller reads; the module reads no clock, and only
+// `FileReportSink` touches files, so tests run on made-up time. Types: `Histogram`, `Stage`, `Recorder`, `RunMetadata`,
+// `ReportSink`, `FileReportSink`, `ReportWriter`, `ReportFile`, `LatencyReport`.
