@@ -39,8 +39,7 @@ final class ONNXNodeTranslation {
         for attribute in proto.attributes where unreadAttributes[attribute.name] != nil {
             builder.report(
                 problem(
-                    "attribute \(attribute.name)", expected: "an attribute of \(proto.operatorType) in opset \(opset)",
-                    found: "another",
+                    "attributes", expected: "those of \(proto.operatorType) in opset \(opset)", found: "\(attribute.name)",
                     remedy: "Export the model again, or remove the attribute if it has no effect."))
         }
     }
@@ -196,7 +195,7 @@ final class ONNXNodeTranslation {
         let found = try string(name, default: fallback)
         guard let choice = choices.first(where: { $0.key == found }) else {
             throw refuse(
-                "attribute \(name)", expected: choices.map(\.key).joined(separator: " or "),
+                "attribute \(name)", expected: choices.map(\.key).filter { !$0.isEmpty }.joined(separator: " or "),
                 found: found.isEmpty ? "an empty string" : found)
         }
         return choice.value
