@@ -116,17 +116,17 @@ public struct ShapeInference {
         InputFacts(type: TensorType(graph[id].elementType, graph[id].shape), constant: known(id))
     }
 
-    /// The number of elements, or nil when an extent is negative or there are more than `maximumCount`.
+    /// The number of elements, or nil when an extent is negative or the product of those that are not 0 is more than
+    /// `maximumCount`.
     public static func count(_ shape: [Int]) -> Int? {
         if shape.contains(where: { $0 < 0 }) { return nil }
-        if shape.contains(0) { return 0 }
         var count = 1
-        for extent in shape {
+        for extent in shape where extent > 0 {
             let (product, overflow) = count.multipliedReportingOverflow(by: extent)
             if overflow || product > maximumCount { return nil }
             count = product
         }
-        return count
+        return shape.contains(0) ? 0 : count
     }
 
     /// Contents known so far, as operators see them, without those of quantized constants.

@@ -6,7 +6,7 @@ import XCTest
 /// Any bytes give a graph or a named problem.
 final class ONNXMalformedTests: XCTestCase {
     /// A model that uses every kind of message.
-    private static let model = TestModel(
+    private static let model: TestModel = .init(
         opset: 11,
         inputs: [.init("x", ["n", 2, 4, 4])], outputs: ["y", "z"],
         nodes: [
@@ -36,7 +36,9 @@ final class ONNXMalformedTests: XCTestCase {
             return true
         } catch {
             XCTAssertFalse(error.problems.isEmpty)
-            XCTAssertFalse(error.problems.contains { $0.subject.isEmpty || $0.expected.isEmpty || $0.found.isEmpty })
+            for problem in error.problems where problem.subject.isEmpty || problem.expected.isEmpty || problem.found.isEmpty {
+                XCTFail("nameless problem: \(problem)")
+            }
             return false
         }
     }
@@ -56,19 +58,19 @@ final class ONNXMalformedTests: XCTestCase {
         let bytes = Self.model.bytes
         var refused = 0
         for index in bytes.indices {
-            for value in [0, 0x7f, 0x80, 0xff, bytes[index] ^ 1, bytes[index] ^ 0x40] as [UInt8] {
+            for value in [0xff, bytes[index] ^ 1] {
                 var changed = bytes
                 changed[index] = value
                 if !isModel(changed) { refused += 1 }
             }
         }
-        XCTAssertGreaterThan(refused, bytes.count)
+        XCTAssertGreaterThan(refused, bytes.count / 2)
     }
 
     func testRandomChanges() {
         var random = SplitMix(seed: 20_26)
         let bytes = Self.model.bytes
-        for _ in 0..<2_000 {
+        for _ in 0..<6_000 {
             var changed = bytes
             for _ in 0..<random.next(below: 8) + 1 {
                 switch random.next(below: 4) {
@@ -113,13 +115,13 @@ final class ONNXMalformedTests: XCTestCase {
             _ = isModel(model.bytes)
         }
         let growing = TestModel(
-            inputs: [.init("x", [1, 1 << 20])],
+            inputs: [.init("x", [1, .fixed(1 << 20)])],
             nodes: [.init("Expand", ["x", "to"], ["y"])], initializers: [("to", .integers([1 << 30, 1]))])
         XCTAssertFalse(isModel(growing.bytes))
     }
 
     func testTensorFieldsThatDisagree() {
-        func text(_ write: @escaping (inout ProtobufWriter) -> Void) -> String {
+        func text(_ write: @escaping @Sendable (inout ProtobufWriter) -> Void) -> String {
             var model = TestModel(outputs: ["w"])
             model.extendGraph = { graph in
                 graph.message(5) { tensor in

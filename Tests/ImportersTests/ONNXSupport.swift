@@ -41,13 +41,13 @@ struct ProtobufWriter {
 }
 
 /// A small ONNX model that a test describes.
-struct TestModel {
-    enum Attribute {
+struct TestModel: Sendable {
+    enum Attribute: Sendable {
         case int(Int64), float(Float), string(String), ints([Int64]), floats([Float]), tensor(Tensor)
         case graph(nodes: [Node], outputs: [String])
     }
 
-    struct Node {
+    struct Node: Sendable {
         var operatorType: String
         var inputs: [String]
         var outputs: [String]
@@ -64,13 +64,13 @@ struct TestModel {
         }
     }
 
-    enum Dimension: ExpressibleByIntegerLiteral, ExpressibleByStringLiteral {
+    enum Dimension: Sendable, ExpressibleByIntegerLiteral, ExpressibleByStringLiteral {
         case fixed(Int), symbolic(String), unknown
         init(integerLiteral value: Int) { self = .fixed(value) }
         init(stringLiteral value: String) { self = .symbolic(value) }
     }
 
-    struct Input {
+    struct Input: Sendable {
         var name: String
         var type: ElementType
         /// Nil: no shape is declared.
@@ -88,8 +88,8 @@ struct TestModel {
     var nodes: [Node] = []
     var initializers: [(String, Tensor)] = []
     /// Writes more fields into the graph and the model.
-    var extendGraph: (inout ProtobufWriter) -> Void = { _ in }
-    var extendModel: (inout ProtobufWriter) -> Void = { _ in }
+    var extendGraph: @Sendable (inout ProtobufWriter) -> Void = { _ in }
+    var extendModel: @Sendable (inout ProtobufWriter) -> Void = { _ in }
 
     static func dataType(_ type: ElementType) -> Int64 {
         switch type {

@@ -39,7 +39,7 @@ final class ONNXNodeTranslation {
         for attribute in proto.attributes where unreadAttributes[attribute.name] != nil {
             builder.report(
                 problem(
-                    "attributes", expected: "those of \(proto.operatorType) in opset \(opset)", found: "\(attribute.name)",
+                    "attributes", expected: "those of \(proto.operatorType) in opset \(opset)", found: attribute.name.isEmpty ? "one without a name" : attribute.name,
                     remedy: "Export the model again, or remove the attribute if it has no effect."))
         }
     }
@@ -65,7 +65,9 @@ final class ONNXNodeTranslation {
     }
 
     private func unsupportedOperator(_ domain: String) -> GraphProblem {
-        let found = domain.isEmpty ? proto.operatorType : "\(proto.operatorType) of domain \"\(proto.domain)\""
+        let found =
+            proto.operatorType.isEmpty ? "a node without an operator"
+            : domain.isEmpty ? proto.operatorType : "\(proto.operatorType) of domain \"\(proto.domain)\""
         let remedy =
             builder.isModelFunction(domain: domain, name: proto.operatorType)
             ? "It is a function of the model itself: inline it with onnx.inliner.inline_local_functions(model)."

@@ -20,7 +20,8 @@ extension ONNXRules {
         } else {
             throw node.refuse(
                 "attributes", expected: "value, value_float, value_floats, value_int or value_ints",
-                found: node.attributeNames.isEmpty ? "none" : node.attributeNames.joined(separator: ", "))
+                found: node.attributeNames.isEmpty
+                    ? "none" : node.attributeNames.map { "\"\($0)\"" }.joined(separator: ", "))
         }
         node.bindConstant(value)
     }
