@@ -7,7 +7,11 @@ import XCTest
 /// ONNX's own node tests: each folder has a model of one operator, inputs and the outputs that the specification wants.
 final class ConformanceTests: XCTestCase {
     /// Folders that don't pass, each with the reason. One that passes must leave the list.
-    private static let exceptions: [String: String] = [:]
+    private static let exceptions: [String: String] = [
+        "test_identity_opt": "the input is an optional sequence; graph values are tensors",
+        "test_not_2d": "opset 1; imports start at opset 7",
+        "test_not_3d": "opset 1; imports start at opset 7",
+    ]
 
     func testONNXNodeTests() throws {
         let root = TestFiles.shared.appendingPathComponent("onnx-node-tests")

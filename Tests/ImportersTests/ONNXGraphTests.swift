@@ -122,7 +122,7 @@ final class ONNXGraphTests: XCTestCase {
             }
             return try model.run([:])["w"]!
         }
-        func packed(_ values: [Int64]) -> [UInt8] {
+        @Sendable func packed(_ values: [Int64]) -> [UInt8] {
             var writer = ProtobufWriter()
             for value in values { writer.varint(UInt64(bitPattern: value)) }
             return writer.bytes
@@ -189,7 +189,7 @@ final class ONNXGraphTests: XCTestCase {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory.appendingPathComponent("weights"), withIntermediateDirectories: true)
         defer { XCTAssertNoThrow(try FileManager.default.removeItem(at: directory)) }
-        let data = Data(Tensor.floats([9, 10, 20], [3]).unsafeBytes)
+        let data = [Float(9), 10, 20].withUnsafeBytes { Data($0) }
         try data.write(to: directory.appendingPathComponent("weights/w.bin"))
         try FileManager.default.createSymbolicLink(
             atPath: directory.appendingPathComponent("escape").path, withDestinationPath: "/etc")

@@ -174,7 +174,7 @@ struct TestModel: Sendable {
         for extent in tensor.shape { writer.integer(1, Int64(extent)) }
         writer.integer(2, dataType(tensor.elementType))
         if !name.isEmpty { writer.string(8, name) }
-        writer.data(9, Array(tensor.unsafeBytes))
+        withExtendedLifetime(tensor) { writer.data(9, Array(tensor.unsafeBytes)) }
     }
 
     private static func write(_ input: Input, to writer: inout ProtobufWriter) {
