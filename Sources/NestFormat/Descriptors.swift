@@ -56,7 +56,8 @@ public struct Preprocess: Sendable, Hashable {
         case stretch = 0
         /// Shorter side resized to `resizeShorterSide`, then the centre width × height is cut out.
         case resizeThenCenterCrop = 1
-        /// The centre `cropFraction` of both sides is cut out (rounded as documented in Vision), then resized.
+        /// The largest centred box of the network's aspect ratio, shrunk by `cropFraction`, is resized. The box is real
+        /// numbers, not rounded to pixels: 0.875 on a square network is "the centre square of 0.875 of the shorter side".
         case centerCropThenResize = 2
         /// Aspect ratio kept, centred, the rest filled with `fill`.
         case letterboxCenter = 3
