@@ -97,7 +97,7 @@ public struct Convolution: Sendable {
         let wideOffset: Int
         /// Values of one widened pixel, all taps.
         let widePixelStride: Int
-        /// Tiles prepared before the panels run over them: more than one where the weights outgrow a cache.
+        /// Tiles prepared before the panels run over them.
         let blockTiles: Int
         let byteCount: Int
 
@@ -110,8 +110,9 @@ public struct Convolution: Sendable {
             widePixelStride = (depth + 31) / 32 * 32 + 32
             let groupWeightBytes = depth * Packing.panels(g) * Packing.panelWidth
             let tileBytes = Convolution.maximumTile * widePixelStride * 2
-            blockTiles = g.isDepthwise || groupWeightBytes <= 192 << 10
-                ? 1 : max(1, min(Convolution.maximumBlock, (192 << 10) / tileBytes))
+            // Where weights outgrow a cache, as many tiles as another level holds; else as many as stay in the first.
+            let blockBytes = groupWeightBytes <= 192 << 10 ? 16 << 10 : 192 << 10
+            blockTiles = g.isDepthwise ? 1 : max(1, min(Convolution.maximumBlock, blockBytes / tileBytes))
             rowsOffset = zeroRowBytes
             wideOffset = rowsOffset + align(blockTiles * g.taps * Convolution.maximumTile * 8)
             byteCount = g.isDepthwise ? wideOffset : wideOffset + align(blockTiles * tileBytes + 64)
@@ -239,7 +240,7 @@ public struct Convolution: Sendable {
             buildRows(
                 tileRows, first: start, pixels: valid, tile: valid == 1 ? singlePixelKernel.pixels : tile, input: input,
                 inputPixelStride: a.inputPixelStride, elementBytes: 1, zeroRow: UnsafeRawPointer(scratch))
-            if let widen {
+            if let widen, g.taps > 1 {
                 let column = valid == 1 ? singlePixelKernel.pixels : tile
                 let values = wide + tileIndex * tile * layout.widePixelStride
                 widenRows(widen, rows: tileRows, output: values, tile: column, quads: quads, pixels: valid)
@@ -249,6 +250,13 @@ public struct Convolution: Sendable {
             }
             tileIndex += 1
             start += valid
+        }
+        if let widen, g.taps == 1 {
+            // With one tap the tables of all tiles are one.
+            widenRows(widen, rows: rows, output: wide, tile: 1, quads: quads, pixels: pixels.count)
+            for p in 0..<tileIndex * tile {
+                rows[p] = UnsafeRawPointer(wide + min(p, pixels.count - 1) * layout.widePixelStride)
+            }
         }
 
         // Several tiles: panel by panel, so that a panel is read from the nearest cache by all tiles but the first.

@@ -30,6 +30,64 @@ public func selfTestAllKernels(
     return isGood
 }
 
+/// Whether the references themselves give the bits they must: a fixed set of convolutions, additions and
+/// multiplications hashes to a known value. `selfTestAllKernels` compares kernels with references on one CPU; this ties
+/// the references of all CPUs together.
+public func selfTestReferences() -> Bool { referenceDigest() == expectedReferenceDigest }
+
+/// FNV-1a of the results of the references on fixed pseudo-random cases.
+func referenceDigest() -> UInt64 {
+    var digest: UInt64 = 0xCBF2_9CE4_8422_2325
+    func mix(_ value: UInt32) {
+        for shift in [UInt32(0), 8, 16, 24] {
+            digest = (digest ^ UInt64(value >> shift & 0xFF)) &* 0x0000_0100_0000_01B3
+        }
+    }
+    for number in 0..<40 {
+        var random = TestRandom(seed: UInt64(number) + 7)
+        var g = random.geometry(depthwise: number % 3 == 0)
+        let channels = g.outputChannels
+        let weightCount = channels * g.taps * g.inputChannelsPerGroup
+        let inputCount = g.inputHeight * g.inputWidth * g.inputChannels
+        var bias = [Int32](repeating: 0, count: channels)
+        var scales = [Float](repeating: 0, count: channels)
+        for i in 0..<channels {
+            bias[i] = Int32(random.int(-40_000...40_000))
+            scales[i] = random.scale(exponent: random.int(-10 ... -4))
+        }
+        let bytes = Reference.convolution(
+            g, input: random.int8s(inputCount, extremes: number % 4 == 0), inputPixelStride: g.inputChannels,
+            inputZeroPoint: Int8(random.int(-128...127)),
+            weights: random.int8s(weightCount, extremes: number % 4 == 0), bias: bias, scales: scales,
+            range: random.outputRange())
+        for byte in bytes { mix(UInt32(UInt8(bitPattern: byte))) }
+
+        g.weightPlanes = 1
+        let floats = Reference.convolution(
+            g, input: random.floats(inputCount), inputPixelStride: g.inputChannels,
+            weights: random.floats(channels * g.taps * g.inputChannelsPerGroup), bias: random.floats(channels),
+            lowest: -.infinity, highest: .infinity)
+        for value in floats { mix(value.bitPattern) }
+    }
+    var random = TestRandom(seed: 99)
+    for _ in 0..<20_000 {
+        let a = Float(random.int(-255...255)) * random.scale(exponent: random.int(-7...2))
+        let b = Float(random.int(-255...255)) * random.scale(exponent: random.int(-7...2))
+        let range = random.outputRange()
+        let sum = quantizedStep(
+            a + b, zeroPoint: range.zeroPoint, lowest: range.lowest, highest: range.highest)
+        mix(UInt32(UInt8(bitPattern: sum)))
+        let accumulator = Int32(truncatingIfNeeded: Int64(bitPattern: random.next()) >> Int64(random.int(32...60)))
+        let requantized = requantize(
+            accumulator, scale: random.scale(exponent: random.int(-30...0)), zeroPoint: range.zeroPoint,
+            lowest: range.lowest, highest: range.highest)
+        mix(UInt32(UInt8(bitPattern: requantized)))
+    }
+    return digest
+}
+
+let expectedReferenceDigest: UInt64 = 0x26FDA6E9CE3C5E8F
+
 /// A small generator of pseudo-random numbers: the same sequence everywhere.
 struct TestRandom {
     private var state: UInt64
@@ -59,6 +117,13 @@ struct TestRandom {
     mutating func scale(exponent: Int) -> Float {
         let power = Float(sign: .plus, exponent: exponent, significand: 1)
         return int(0...3) == 0 ? power : power * (1 + Float(int(0...8_388_607)) / 8_388_608)
+    }
+
+    /// Float32 values of widely different magnitude, their sums rounded all the time.
+    mutating func floats(_ count: Int) -> [Float] {
+        var values = [Float](repeating: 0, count: count)
+        for i in 0..<count { values[i] = Float(int(-1_000_003...1_000_003)) * scale(exponent: int(-30 ... -10)) }
+        return values
     }
 
     mutating func outputRange() -> OutputRange {
@@ -340,16 +405,9 @@ struct KernelTest {
         g.weightPlanes = 1
         let inputStride = g.inputChannels + random.int(0...5)
         let outputStride = g.outputChannels + random.int(0...5)
-        func floats(_ count: Int, _ random: inout TestRandom) -> [Float] {
-            var values = [Float](repeating: 0, count: count)
-            for i in 0..<count {
-                values[i] = Float(random.int(-1_000_003...1_000_003)) * random.scale(exponent: random.int(-30 ... -10))
-            }
-            return values
-        }
-        let input = floats(g.inputHeight * g.inputWidth * inputStride + 16, &random)
-        let weights = floats(g.outputChannels * g.taps * g.inputChannelsPerGroup, &random)
-        let bias = floats(g.outputChannels, &random)
+        let input = random.floats(g.inputHeight * g.inputWidth * inputStride + 16)
+        let weights = random.floats(g.outputChannels * g.taps * g.inputChannelsPerGroup)
+        let bias = random.floats(g.outputChannels)
         let isClamped = random.int(0...1) == 0
         let lowest: Float = isClamped ? -5.5 : -.infinity
         let highest: Float = isClamped ? 600.25 : .infinity

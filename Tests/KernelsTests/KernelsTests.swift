@@ -1,3 +1,4 @@
+import Foundation
 import Kernels
 import XCTest
 
@@ -13,5 +14,127 @@ final class SelfTestTests: XCTestCase {
         }
         XCTAssertTrue(isGood)
         XCTAssertGreaterThanOrEqual(passed, 7)
+        // The coverage rule: whatever can run here has run.
+        for index in 0..<Kernel.count where Kernel(index: index).isRunnable(on: .current) {
+            XCTAssertTrue(Kernel(index: index).wasExecuted, "\(Kernel(index: index).name) did not run")
+        }
+        print("kernels executed:", executedKernels().map(\.name).joined(separator: " "))
+    }
+
+    func testReferencesGiveTheKnownBits() {
+        XCTAssertTrue(selfTestReferences())
+    }
+}
+
+final class KernelListTests: XCTestCase {
+    private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+
+    private var all: [Kernel] { (0..<Kernel.count).map(Kernel.init(index:)) }
+
+    func testNamesFollowTheGrammarAndAreUnique() throws {
+        let grammar = try NSRegularExpression(pattern: "^swiftlet_[a-z0-9]+_[a-z0-9]+_([0-9]+)x[0-9]+__([a-z0-9]+)$")
+        for kernel in all {
+            let name = kernel.name
+            let match = try XCTUnwrap(
+                grammar.firstMatch(in: name, range: NSRange(name.startIndex..., in: name)), name)
+            let pixels = (name as NSString).substring(with: match.range(at: 1))
+            XCTAssertEqual(Int(pixels), kernel.pixels, name)
+            XCTAssertEqual((name as NSString).substring(with: match.range(at: 2)), kernel.isa.text, name)
+        }
+        XCTAssertEqual(Set(all.map(\.name)).count, all.count)
+    }
+
+    func testEveryKernelInCHasAFileOfItsNameAndEveryFileAnEntry() throws {
+        let folder = KernelListTests.root.appendingPathComponent("Sources/CKernels")
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+            .filter { $0.hasPrefix("swiftlet_") && $0.hasSuffix(".c") }.map { String($0.dropLast(2)) }
+        let inC = all.filter { $0.isa != .scalar }.map(\.name)
+        XCTAssertEqual(files.sorted(), inC.sorted())
+    }
+
+    func testEveryFileOfCTurnsContractionOff() throws {
+        let folder = KernelListTests.root.appendingPathComponent("Sources/CKernels")
+        for file in try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        where file.hasPrefix("swiftlet_") || file == "avx2.h" || file == "neon.h" {
+            let text = try String(contentsOf: folder.appendingPathComponent(file), encoding: .utf8)
+            let isOff = text.contains("#pragma STDC FP_CONTRACT OFF") || text.contains("#include \"")
+            XCTAssertTrue(isOff, file)
+        }
+    }
+
+    func testOnlyScalarKernelsAreOfAnyCPU() {
+        for kernel in all { XCTAssertEqual(kernel.isSupported(on: []), kernel.isa == .scalar, kernel.name) }
+    }
+}
+
+final class SelectionTests: XCTestCase {
+    private func names(_ set: KernelSet, _ g: ConvolutionGeometry, minus128: Bool = false) -> [String] {
+        let convolution = Convolution(g, traits: .init(containsMinus128: minus128), kernels: set)
+        return [convolution.kernel.name, convolution.singlePixelKernel.name]
+    }
+
+    private let general = ConvolutionGeometry(
+        inputHeight: 8, inputWidth: 8, outputHeight: 8, outputWidth: 8, inputChannelsPerGroup: 16,
+        outputChannelsPerGroup: 16)
+    private let depthwise = ConvolutionGeometry(
+        inputHeight: 8, inputWidth: 8, outputHeight: 8, outputWidth: 8, groups: 16, inputChannelsPerGroup: 1,
+        outputChannelsPerGroup: 1, kernelHeight: 3, kernelWidth: 3, padTop: 1, padLeft: 1)
+
+    func testKernelsOfMadeUpCPUs() throws {
+        let cpus: [(CPUFeatures, ISA, [String], String)] = [
+            ([], .scalar, ["swiftlet_gemm_s8_1x8__scalar", "swiftlet_gemm_s8_1x8__scalar"],
+             "swiftlet_depthwise_s8_1x1__scalar"),
+            ([.rvv], .scalar, ["swiftlet_gemm_s8_1x8__scalar", "swiftlet_gemm_s8_1x8__scalar"],
+             "swiftlet_depthwise_s8_1x1__scalar"),
+            ([.avx2, .avxvnni], .avx2, ["swiftlet_gemm_s16s8_6x8__avx2", "swiftlet_gemm_s16s8_1x8__avx2"],
+             "swiftlet_depthwise_s8_4x16__avx2"),
+            ([.neon], .neon, ["swiftlet_gemm_s8_2x8__neon", "swiftlet_gemm_s8_2x8__neon"],
+             "swiftlet_depthwise_s8_2x16__neon"),
+            ([.neon, .aarch64], .neon, ["swiftlet_gemm_s8_4x8__neon", "swiftlet_gemm_s8_2x8__neon"],
+             "swiftlet_depthwise_s8_4x16__neon"),
+            ([.neon, .aarch64, .dotprod], .dotprod,
+             ["swiftlet_gemm_s8_8x8__dotprod", "swiftlet_gemm_s8_1x8__dotprod"], "swiftlet_depthwise_s8_4x16__neon"),
+        ]
+        for (features, isa, gemm, depthwiseName) in cpus {
+            let set = try KernelSet(features: features)
+            XCTAssertEqual(set.isa, isa)
+            XCTAssertEqual(names(set, general), gemm)
+            XCTAssertEqual(names(set, depthwise).first, depthwiseName)
+        }
+    }
+
+    func testWeightsOfMinus128KeepAwayFromNEON() throws {
+        let neon = try KernelSet(features: [.neon, .aarch64])
+        XCTAssertEqual(names(neon, general, minus128: true).first, "swiftlet_gemm_s8_1x8__scalar")
+        XCTAssertEqual(names(neon, depthwise, minus128: true).first, "swiftlet_depthwise_s8_1x1__scalar")
+        let dotprod = try KernelSet(features: [.neon, .aarch64, .dotprod])
+        XCTAssertEqual(names(dotprod, general, minus128: true).first, "swiftlet_gemm_s8_8x8__dotprod")
+        XCTAssertEqual(names(dotprod, depthwise, minus128: true).first, "swiftlet_depthwise_s8_1x1__scalar")
+    }
+
+    func testForcing() throws {
+        let set = try KernelSet(features: [.neon, .aarch64, .dotprod], forcing: .neon)
+        XCTAssertEqual(set.isa, .neon)
+        XCTAssertEqual(names(set, general).first, "swiftlet_gemm_s8_4x8__neon")
+        XCTAssertEqual(try KernelSet(features: [.avx2], forcing: .scalar).isa, .scalar)
+        XCTAssertThrowsError(try KernelSet(features: [.avx2], forcing: .dotprod)) {
+            XCTAssertEqual($0 as? KernelSelectionError, .forcedISAUnavailable(.dotprod))
+        }
+        XCTAssertThrowsError(try KernelSet(features: [.dotprod], forcing: .dotprod))
+    }
+
+    func testISANames() {
+        for isa in ISA.allCases {
+            let bytes = Array(isa.text.utf8)
+            XCTAssertEqual(bytes.withUnsafeBufferPointer { ISA(name: $0) }, isa)
+            XCTAssertNil((bytes + [120]).withUnsafeBufferPointer { ISA(name: $0) })
+        }
+        XCTAssertNil([UInt8]().withUnsafeBufferPointer { ISA(name: $0) })
+    }
+
+    func testScratchIsTheSameForEveryInstructionSet() throws {
+        XCTAssertEqual(Convolution.scratchByteCount(general) % 64, 0)
+        XCTAssertGreaterThan(Convolution.scratchByteCount(general), 0)
     }
 }

@@ -1,0 +1,203 @@
+import Kernels
+import XCTest
+
+final class ConvolutionTests: XCTestCase {
+    /// Layers large enough for several panels per call, several tiles per block and splits over channels.
+    private let layers: [ConvolutionGeometry] = [
+        ConvolutionGeometry(
+            inputHeight: 5, inputWidth: 4, outputHeight: 5, outputWidth: 4, inputChannelsPerGroup: 130,
+            outputChannelsPerGroup: 180, kernelHeight: 3, kernelWidth: 3, padTop: 1, padLeft: 1),
+        ConvolutionGeometry(
+            inputHeight: 7, inputWidth: 7, outputHeight: 7, outputWidth: 7, inputChannelsPerGroup: 96,
+            outputChannelsPerGroup: 41),
+        ConvolutionGeometry(
+            inputHeight: 1, inputWidth: 1, outputHeight: 1, outputWidth: 1, inputChannelsPerGroup: 515,
+            outputChannelsPerGroup: 101),
+        ConvolutionGeometry(
+            inputHeight: 13, inputWidth: 11, outputHeight: 7, outputWidth: 6, inputChannelsPerGroup: 3,
+            outputChannelsPerGroup: 20, kernelHeight: 3, kernelWidth: 3, strideY: 2, strideX: 2, padTop: 1,
+            padLeft: 1),
+        ConvolutionGeometry(
+            inputHeight: 9, inputWidth: 9, outputHeight: 9, outputWidth: 9, groups: 3, inputChannelsPerGroup: 10,
+            outputChannelsPerGroup: 12, kernelHeight: 3, kernelWidth: 3, dilationY: 2, dilationX: 2, padTop: 2,
+            padLeft: 2),
+        ConvolutionGeometry(
+            inputHeight: 10, inputWidth: 9, outputHeight: 10, outputWidth: 9, groups: 70, inputChannelsPerGroup: 1,
+            outputChannelsPerGroup: 1, kernelHeight: 3, kernelWidth: 3, padTop: 1, padLeft: 1),
+        ConvolutionGeometry(
+            inputHeight: 4, inputWidth: 5, outputHeight: 8, outputWidth: 10, inputChannelsPerGroup: 6,
+            outputChannelsPerGroup: 9, kernelHeight: 3, kernelWidth: 4, strideY: 2, strideX: 2, padTop: 1, padLeft: 1,
+            isTransposed: true),
+    ]
+
+    func testEveryISAEqualsTheReferenceForAnySplit() throws {
+        var random = Random(21)
+        let sets = try kernelSets()
+        for geometry in layers {
+            let layer = ConvolutionCase(geometry, &random)
+            let expected = layer.reference
+            XCTAssertGreaterThan(Set(expected).count, 20, "the case must not saturate")
+            for kernels in sets {
+                for parts in [1, 2, 3, 8] {
+                    XCTAssertEqual(layer.run(kernels, parts: parts), expected, "\(kernels.isa.text), \(parts) parts")
+                }
+            }
+        }
+    }
+
+    func testWeightsOfMinus128() throws {
+        var random = Random(22)
+        for geometry in layers {
+            var layer = ConvolutionCase(geometry, &random, lowestWeight: -128)
+            for i in layer.weights.indices where i % 2 == 0 { layer.weights[i] = -128 }
+            for i in layer.input.indices where i % 3 != 0 { layer.input[i] = -128 }
+            let expected = layer.reference
+            for kernels in try kernelSets() { XCTAssertEqual(layer.run(kernels), expected, kernels.isa.text) }
+        }
+    }
+
+    func testFusionEqualsTheSequence() throws {
+        var random = Random(23)
+        for geometry in layers {
+            let plain = ConvolutionCase(geometry, &random)
+            var fused = plain
+            fused.table = random.int8s(256)
+            fused.residual = random.int8s(geometry.outputPixels * geometry.outputChannels)
+            for kernels in try kernelSets() {
+                let q = plain.run(kernels).map { fused.table[Int($0) + 128] }
+                var separate = [Int8](repeating: 0, count: q.count)
+                kernels.add(
+                    ElementwiseOperands(
+                        a: q, aPixelStride: q.count, b: fused.residual, bPixelStride: q.count, broadcast: .none,
+                        output: &separate, outputPixelStride: q.count, pixels: 1, channels: q.count), fused.sum)
+                XCTAssertEqual(fused.run(kernels, parts: 2), separate, kernels.isa.text)
+            }
+        }
+    }
+
+    /// A transposed convolution scatters: every input adds its products to the outputs under the kernel.
+    func testTransposedEqualsScattering() throws {
+        var random = Random(24)
+        for _ in 0..<12 {
+            var g = ConvolutionGeometry(
+                inputHeight: random.int(1...5), inputWidth: random.int(1...5), outputHeight: 1, outputWidth: 1,
+                inputChannelsPerGroup: random.int(1...6), outputChannelsPerGroup: random.int(1...6),
+                kernelHeight: random.int(1...4), kernelWidth: random.int(1...4), strideY: random.int(1...3),
+                strideX: random.int(1...3), dilationY: random.int(1...2), dilationX: random.int(1...2),
+                isTransposed: true)
+            g.padTop = random.int(0...g.kernelHeight - 1)
+            g.padLeft = random.int(0...g.kernelWidth - 1)
+            g.outputHeight = max(1, (g.inputHeight - 1) * g.strideY + (g.kernelHeight - 1) * g.dilationY + 1 - g.padTop)
+            g.outputWidth = max(1, (g.inputWidth - 1) * g.strideX + (g.kernelWidth - 1) * g.dilationX + 1 - g.padLeft)
+            let layer = ConvolutionCase(g, &random)
+            var sums = [Int32](repeating: 0, count: g.outputPixels * g.outputChannels)
+            for pixel in 0..<g.outputPixels {
+                for o in 0..<g.outputChannels { sums[pixel * g.outputChannels + o] = layer.bias[o] }
+            }
+            for iy in 0..<g.inputHeight {
+                for ix in 0..<g.inputWidth {
+                    for tap in 0..<g.taps {
+                        let oy = iy * g.strideY + tap / g.kernelWidth * g.dilationY - g.padTop
+                        let ox = ix * g.strideX + tap % g.kernelWidth * g.dilationX - g.padLeft
+                        guard oy >= 0, oy < g.outputHeight, ox >= 0, ox < g.outputWidth else { continue }
+                        for o in 0..<g.outputChannels {
+                            for i in 0..<g.inputChannelsPerGroup {
+                                let weight = layer.weights[(o * g.taps + tap) * g.inputChannelsPerGroup + i]
+                                let value = layer.input[(iy * g.inputWidth + ix) * g.inputChannelsPerGroup + i]
+                                sums[(oy * g.outputWidth + ox) * g.outputChannels + o] +=
+                                    Int32(weight) * (Int32(value) - Int32(layer.inputZeroPoint))
+                            }
+                        }
+                    }
+                }
+            }
+            let expected = sums.enumerated().map { index, sum in
+                requantize(
+                    sum, scale: layer.scales[index % g.outputChannels], zeroPoint: layer.range.zeroPoint,
+                    lowest: -128, highest: 127)
+            }
+            for kernels in try kernelSets() { XCTAssertEqual(layer.run(kernels), expected, kernels.isa.text) }
+        }
+    }
+
+    /// Weights of nine bits as the sum of two planes.
+    func testTwoWeightPlanesAddUp() throws {
+        var random = Random(25)
+        for depthwise in [false, true] {
+            let g = ConvolutionGeometry(
+                inputHeight: 6, inputWidth: 5, outputHeight: 6, outputWidth: 5, groups: depthwise ? 9 : 1,
+                inputChannelsPerGroup: depthwise ? 1 : 7, outputChannelsPerGroup: depthwise ? 1 : 9, kernelHeight: 3,
+                kernelWidth: 3, padTop: 1, padLeft: 1, weightPlanes: 2)
+            let layer = ConvolutionCase(g, &random)
+            var expected: [Int8] = []
+            let kernelTaps = 9
+            for pixel in 0..<g.outputPixels {
+                for o in 0..<g.outputChannels {
+                    var sum = layer.bias[o]
+                    for tap in 0..<kernelTaps {
+                        let y = pixel / g.outputWidth - 1 + tap / 3
+                        let x = pixel % g.outputWidth - 1 + tap % 3
+                        guard y >= 0, y < g.inputHeight, x >= 0, x < g.inputWidth else { continue }
+                        for i in 0..<g.inputChannelsPerGroup {
+                            let inputs = g.inputChannelsPerGroup
+                            let first = Int32(layer.weights[(o * 18 + tap) * inputs + i])
+                            let second = Int32(layer.weights[(o * 18 + 9 + tap) * inputs + i])
+                            let channel = depthwise ? o : i
+                            let value = layer.input[(y * g.inputWidth + x) * g.inputChannels + channel]
+                            sum += (first + second) * (Int32(value) - Int32(layer.inputZeroPoint))
+                        }
+                    }
+                    expected.append(
+                        requantize(
+                            sum, scale: layer.scales[o], zeroPoint: layer.range.zeroPoint, lowest: -128, highest: 127))
+                }
+            }
+            for kernels in try kernelSets() { XCTAssertEqual(layer.run(kernels), expected, kernels.isa.text) }
+        }
+    }
+
+    func testEveryInputZeroPointPads() throws {
+        var random = Random(26)
+        let g = ConvolutionGeometry(
+            inputHeight: 2, inputWidth: 2, outputHeight: 2, outputWidth: 2, inputChannelsPerGroup: 5,
+            outputChannelsPerGroup: 3, kernelHeight: 3, kernelWidth: 3, padTop: 1, padLeft: 1)
+        var layer = ConvolutionCase(g, &random)
+        let kernels = try KernelSet()
+        for zeroPoint in -128...127 {
+            layer.inputZeroPoint = Int8(zeroPoint)
+            XCTAssertEqual(layer.run(kernels), layer.reference)
+        }
+    }
+}
+
+final class FloatConvolutionTests: XCTestCase {
+    func testClampKeepsNaNAndInfinity() throws {
+        let g = ConvolutionGeometry(
+            inputHeight: 1, inputWidth: 4, outputHeight: 1, outputWidth: 4, inputChannelsPerGroup: 1,
+            outputChannelsPerGroup: 2)
+        for kernels in try kernelSets() {
+            let convolution = FloatConvolution(g, kernels: kernels)
+            let scratch = Guarded(byteCount: FloatConvolution.scratchByteCount(g))
+            var output = [Float](repeating: 0, count: 8)
+            let input: [Float] = [.nan, .infinity, -.infinity, 2] + [Float](repeating: 0, count: 16)
+            let weights = Packing.packFloatWeights(g, [1, -1]) + [Float](repeating: 0, count: 16)
+            let bias = Packing.packFloatBias(g, [0, 0.5])
+            input.withUnsafeBufferPointer { input in
+                weights.withUnsafeBufferPointer { weights in
+                    bias.withUnsafeBufferPointer { bias in
+                        output.withUnsafeMutableBufferPointer { output in
+                            convolution.run(
+                                FloatConvolutionArguments(
+                                    input: input.baseAddress!, inputPixelStride: 1, weights: weights.baseAddress!,
+                                    bias: bias.baseAddress!, output: output.baseAddress!, outputPixelStride: 2,
+                                    lowest: -3, highest: 1.5), scratch: scratch.base)
+                        }
+                    }
+                }
+            }
+            XCTAssertTrue(scratch.isIntact)
+            XCTAssertTrue(output[0].isNaN && output[1].isNaN, kernels.isa.text)
+            XCTAssertEqual(Array(output[2...]), [1.5, -3, -3, 1.5, 1.5, -1.5], kernels.isa.text)
+        }
+    }
+}

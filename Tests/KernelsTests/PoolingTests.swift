@@ -1,0 +1,128 @@
+import Kernels
+import XCTest
+
+final class PoolingTests: XCTestCase {
+    private func geometry(_ random: inout Random) -> PoolingGeometry {
+        let channels = random.int(1...20)
+        var g = PoolingGeometry(
+            inputHeight: random.int(1...8), inputWidth: random.int(1...8), outputHeight: 1, outputWidth: 1,
+            channels: channels, kernelHeight: random.int(1...4), kernelWidth: random.int(1...4),
+            strideY: random.int(1...3), strideX: random.int(1...3), dilationY: random.int(1...2),
+            dilationX: random.int(1...2), inputPixelStride: channels + random.int(0...3),
+            outputPixelStride: channels + random.int(0...3))
+        g.padTop = random.int(0...g.kernelHeight - 1)
+        g.padLeft = random.int(0...g.kernelWidth - 1)
+        g.padBottom = random.int(0...g.kernelHeight - 1)
+        g.padRight = random.int(0...g.kernelWidth - 1)
+        let height = g.inputHeight + g.padTop + g.padBottom - (g.kernelHeight - 1) * g.dilationY - 1
+        let width = g.inputWidth + g.padLeft + g.padRight - (g.kernelWidth - 1) * g.dilationX - 1
+        // Rounded up as ceil mode does, so that windows hang over the padded input too.
+        g.outputHeight = max(1, (height + g.strideY - 1) / g.strideY + 1)
+        g.outputWidth = max(1, (width + g.strideX - 1) / g.strideX + 1)
+        return g
+    }
+
+    /// Calls `body` with every tap's input pixel (nil outside the input) and whether it lies in the padded input.
+    private func taps(_ g: PoolingGeometry, pixel: Int, _ body: (Int?, Bool) -> Void) {
+        for ky in 0..<g.kernelHeight {
+            for kx in 0..<g.kernelWidth {
+                let y = pixel / g.outputWidth * g.strideY - g.padTop + ky * g.dilationY
+                let x = pixel % g.outputWidth * g.strideX - g.padLeft + kx * g.dilationX
+                let isInside = y >= 0 && y < g.inputHeight && x >= 0 && x < g.inputWidth
+                let isPadded = y >= -g.padTop && y < g.inputHeight + g.padBottom && x >= -g.padLeft
+                    && x < g.inputWidth + g.padRight
+                body(isInside ? y * g.inputWidth + x : nil, isPadded)
+            }
+        }
+    }
+
+    func testPoolsEqualTheirDefinition() {
+        var random = Random(31)
+        for _ in 0..<60 {
+            let g = geometry(&random)
+            let input = random.int8s(g.inputHeight * g.inputWidth * g.inputPixelStride)
+            let floats = input.map { Float($0) * 0.3 }
+            let zeroPoint = Int32(random.int(-128...127))
+            let range = OutputRange(zeroPoint: Int32(random.int(-128...127)), lowest: -120, highest: 111)
+            let multiplier = random.float(0.2...3)
+            let countsPadding = random.int(0...1) == 0
+            let size = g.outputPixels * g.outputPixelStride
+            var maximum = [Int8](repeating: 7, count: size)
+            var average = maximum
+            var floatMaximum = [Float](repeating: 7, count: size)
+            var floatAverage = floatMaximum
+            let scratch = Guarded(byteCount: averagePoolScratchByteCount(channels: g.channels))
+            for index in 0..<2 {
+                let part = Part(index: index, of: 2)
+                maxPool(g, input: input, output: &maximum, part: part)
+                maxPool(g, input: floats, output: &floatMaximum, part: part)
+                averagePool(
+                    g, input: input, inputZeroPoint: zeroPoint, multiplier: multiplier, countsPadding: countsPadding,
+                    range: range, output: &average, part: part, scratch: scratch.base)
+                averagePool(g, input: floats, countsPadding: countsPadding, output: &floatAverage, part: part)
+            }
+            XCTAssertTrue(scratch.isIntact)
+            for pixel in 0..<g.outputPixels {
+                for c in 0..<g.outputPixelStride {
+                    let index = pixel * g.outputPixelStride + c
+                    guard c < g.channels else {
+                        XCTAssertEqual(maximum[index], 7)
+                        XCTAssertEqual(average[index], 7)
+                        continue
+                    }
+                    var best = Int8.min
+                    var floatBest = -Float.infinity
+                    var sum: Int32 = 0
+                    var floatSum: Float = 0
+                    var count = 0
+                    taps(g, pixel: pixel) { source, isPadded in
+                        if let source {
+                            best = max(best, input[source * g.inputPixelStride + c])
+                            floatBest = max(floatBest, floats[source * g.inputPixelStride + c])
+                            sum += Int32(input[source * g.inputPixelStride + c]) - zeroPoint
+                            floatSum += floats[source * g.inputPixelStride + c]
+                        }
+                        if countsPadding ? isPadded : source != nil { count += 1 }
+                    }
+                    let divisor = Float(max(count, 1))
+                    XCTAssertEqual(maximum[index], best)
+                    XCTAssertEqual(floatMaximum[index], floatBest)
+                    XCTAssertEqual(
+                        average[index],
+                        requantize(
+                            sum, scale: multiplier / divisor, zeroPoint: range.zeroPoint, lowest: -120, highest: 111))
+                    XCTAssertEqual(floatAverage[index], floatSum / divisor)
+                }
+            }
+        }
+    }
+
+    func testGlobalAverage() {
+        var random = Random(32)
+        for channels in [1, 15, 16, 17, 40] {
+            let pixels = random.int(1...50)
+            let stride = channels + 3
+            let input = random.int8s(pixels * stride)
+            let floats = input.map { Float($0) * 0.7 }
+            var output = [Int8](repeating: 0, count: channels)
+            var floatOutput = [Float](repeating: 0, count: channels)
+            let scratch = Guarded(byteCount: averagePoolScratchByteCount(channels: channels))
+            let scale = 0.9 / Float(pixels)
+            for index in 0..<3 {
+                let part = Part(index: index, of: 3)
+                globalAveragePool(
+                    input: input, inputPixelStride: stride, pixels: pixels, channels: channels, inputZeroPoint: -9,
+                    scale: scale, range: OutputRange(zeroPoint: 4), output: &output, part: part, scratch: scratch.base)
+                globalAveragePool(
+                    input: floats, inputPixelStride: stride, pixels: pixels, channels: channels, output: &floatOutput,
+                    part: part)
+            }
+            for c in 0..<channels {
+                let sum = (0..<pixels).reduce(Int32(0)) { $0 + Int32(input[$1 * stride + c]) + 9 }
+                XCTAssertEqual(output[c], requantize(sum, scale: scale, zeroPoint: 4, lowest: -128, highest: 127))
+                let floatSum = (0..<pixels).reduce(Float(0)) { $0 + floats[$1 * stride + c] }
+                XCTAssertEqual(floatOutput[c], floatSum / Float(pixels))
+            }
+        }
+    }
+}

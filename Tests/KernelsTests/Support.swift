@@ -1,0 +1,141 @@
+import Kernels
+import XCTest
+
+/// xorshift64*: the same sequence in every run.
+struct Random {
+    private var state: UInt64
+    init(_ seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
+
+    mutating func next() -> UInt64 {
+        state ^= state >> 12
+        state ^= state << 25
+        state ^= state >> 27
+        return state &* 0x2545_F491_4F6C_DD1D
+    }
+    mutating func int(_ range: ClosedRange<Int>) -> Int {
+        range.lowerBound + Int((next() >> 16) % UInt64(range.count))
+    }
+    mutating func int8s(_ count: Int, lowest: Int = -128) -> [Int8] {
+        (0..<count).map { _ in Int8(int(lowest...127)) }
+    }
+    mutating func float(_ range: ClosedRange<Float>) -> Float {
+        range.lowerBound + (range.upperBound - range.lowerBound) * Float(next() >> 40) / 16_777_215
+    }
+}
+
+/// Memory with a guard area before and behind, each of a known value.
+final class Guarded {
+    let base: UnsafeMutableRawPointer
+    private let whole: UnsafeMutableRawPointer
+    private let byteCount: Int
+    private static let guardBytes = 256
+
+    init(byteCount: Int, fill: UInt8 = 0) {
+        self.byteCount = byteCount
+        whole = .allocate(byteCount: byteCount + 2 * Guarded.guardBytes, alignment: 64)
+        whole.initializeMemory(as: UInt8.self, repeating: 0xA5, count: byteCount + 2 * Guarded.guardBytes)
+        base = whole + Guarded.guardBytes
+        base.initializeMemory(as: UInt8.self, repeating: fill, count: byteCount)
+    }
+    deinit { whole.deallocate() }
+
+    var isIntact: Bool {
+        let bytes = UnsafeRawBufferPointer(start: whole, count: byteCount + 2 * Guarded.guardBytes)
+        return bytes.prefix(Guarded.guardBytes).allSatisfy { $0 == 0xA5 }
+            && bytes.suffix(Guarded.guardBytes).allSatisfy { $0 == 0xA5 }
+    }
+}
+
+/// An int8 convolution with random weights, ready to run with any kernels.
+struct ConvolutionCase {
+    var geometry: ConvolutionGeometry
+    var weights: [Int8]
+    var bias: [Int32]
+    var scales: [Float]
+    var input: [Int8]
+    var inputZeroPoint: Int8
+    var range = OutputRange(zeroPoint: 3)
+    var table: [Int8] = []
+    var residual: [Int8] = []
+    var sum = AddParameters(
+        aZeroPoint: 3, aMultiplier: 0.8, bZeroPoint: -7, bMultiplier: 0.37, output: OutputRange(zeroPoint: -5))
+
+    init(_ geometry: ConvolutionGeometry, _ random: inout Random, lowestWeight: Int = -127) {
+        self.geometry = geometry
+        let depth = geometry.taps * geometry.inputChannelsPerGroup
+        weights = random.int8s(geometry.outputChannels * depth, lowest: lowestWeight)
+        bias = (0..<geometry.outputChannels).map { _ in Int32(random.int(-50_000...50_000)) }
+        let typical = 1 / (74 * 74 * Float(depth).squareRoot() / 60)
+        scales = (0..<geometry.outputChannels).map { _ in random.float(typical / 2...typical * 2) }
+        input = random.int8s(geometry.inputHeight * geometry.inputWidth * geometry.inputChannels)
+        inputZeroPoint = Int8(random.int(-128...127))
+    }
+
+    /// The output [pixel][channel], computed in `parts` parts, the last part first.
+    func run(_ kernels: KernelSet, parts: Int = 1, file: StaticString = #filePath, line: UInt = #line) -> [Int8] {
+        let g = geometry
+        let packed = Packing.packWeights(g, weights)
+        let readAhead = [Int8](repeating: 113, count: Packing.readAheadBytes)
+        let packedBias = Packing.packPerChannel(
+            g, Packing.foldedBias(g, bias: bias, weights: weights, inputZeroPoint: Int32(inputZeroPoint)), padding: 0)
+        let packedScales = Packing.packPerChannel(g, scales, padding: 0)
+        let scratch = Guarded(byteCount: Convolution.scratchByteCount(g), fill: 0x5A)
+        let output = Guarded(byteCount: g.outputPixels * g.outputChannels)
+        let convolution = Convolution(g, traits: packed.traits, kernels: kernels)
+        (input + readAhead).withUnsafeBufferPointer { input in
+            (packed.bytes + readAhead).withUnsafeBufferPointer { weights in
+                packedBias.withUnsafeBufferPointer { bias in
+                    packedScales.withUnsafeBufferPointer { scales in
+                        table.withUnsafeBufferPointer { table in
+                            (residual + readAhead).withUnsafeBufferPointer { residual in
+                                var epilogue = Epilogue(
+                                    output: range, table: table.isEmpty ? nil : table.baseAddress!)
+                                if !self.residual.isEmpty {
+                                    epilogue.residual = .init(
+                                        input: residual.baseAddress!, pixelStride: g.outputChannels,
+                                        zeroPoint: sum.bZeroPoint, multiplier: sum.bMultiplier,
+                                        ownZeroPoint: sum.aZeroPoint, ownMultiplier: sum.aMultiplier,
+                                        output: sum.output)
+                                }
+                                let arguments = ConvolutionArguments(
+                                    input: input.baseAddress!, inputPixelStride: g.inputChannels,
+                                    inputZeroPoint: inputZeroPoint, weights: weights.baseAddress!,
+                                    bias: bias.baseAddress!, scales: scales.baseAddress!,
+                                    output: output.base.assumingMemoryBound(to: Int8.self),
+                                    outputPixelStride: g.outputChannels, epilogue: epilogue)
+                                for part in (0..<parts).reversed() {
+                                    convolution.run(
+                                        arguments, part: Part(index: part, of: parts), scratch: scratch.base)
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        XCTAssertTrue(scratch.isIntact, "a kernel wrote outside its scratch", file: file, line: line)
+        XCTAssertTrue(output.isIntact, "a kernel wrote outside its output", file: file, line: line)
+        return Array(
+            UnsafeBufferPointer(
+                start: output.base.assumingMemoryBound(to: Int8.self), count: g.outputPixels * g.outputChannels))
+    }
+
+    var reference: [Int8] {
+        Reference.convolution(
+            geometry, input: input, inputPixelStride: geometry.inputChannels, inputZeroPoint: inputZeroPoint,
+            weights: weights, bias: bias, scales: scales, range: range)
+    }
+}
+
+/// The best kernels of this CPU and the scalar ones.
+func kernelSets() throws -> [KernelSet] {
+    var sets = [try KernelSet(forcing: .scalar)]
+    for isa in ISA.allCases where isa != .scalar && CPUFeatures.current.supports(isa) {
+        sets.append(try KernelSet(forcing: isa))
+    }
+    return sets
+}
+
+extension ISA {
+    var text: String { String(describing: name) }
+}
