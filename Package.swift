@@ -14,7 +14,7 @@ let package = Package(
     targets: [
         // Device-safe
         .target(name: "CKernels"),
-        .target(name: "CLinux", linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("pthread")]),
+        .target(name: "CLinux", linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("m"), .linkedLibrary("pthread")]),
         .target(name: "Kernels", dependencies: ["CKernels"]),
         .target(name: "Platform", dependencies: ["CLinux"]),
         .target(name: "NestFormat"),

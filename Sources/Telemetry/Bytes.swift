@@ -1,6 +1,7 @@
 /// Where encoded bytes go. Little-endian; varints are unsigned LEB128.
 protocol ByteOutput {
     mutating func put(_ byte: UInt8)
+    mutating func putVarint(_ value: UInt64)
 }
 
 extension ByteOutput {
@@ -45,6 +46,11 @@ struct CountingOutput: ByteOutput {
 
     mutating func put(_ byte: UInt8) {
         count += 1
+    }
+
+    mutating func putVarint(_ value: UInt64) {
+        // One byte for each seven bits, at least one.
+        count += (70 - (value | 1).leadingZeroBitCount) / 7
     }
 }
 

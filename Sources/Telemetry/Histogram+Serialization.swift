@@ -9,9 +9,7 @@ extension Histogram {
         output.putVarint(minimum)
         output.putVarint(maximum)
         output.putVarint(overflowCount)
-        var used: UInt64 = 0
-        forEachBucket { _, _ in used += 1 }
-        output.putVarint(used)
+        output.putVarint(UInt64(usedBuckets))
         var next = 0
         forEachBucket { index, times in
             output.putVarint(UInt64(index - next))

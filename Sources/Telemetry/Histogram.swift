@@ -9,6 +9,9 @@
 /// and the largest recorded bucket is ever touched, a few KiB for a steady duration, so a histogram per layer is cheap.
 ///
 /// `count`, `sum`, `minimum`, `maximum` are exact. Not for use from several threads at once.
+///
+/// The stored properties skip the run-time exclusivity check: no method hands one out while it changes another, and the
+/// checks would cost several times the recording itself.
 public final class Histogram {
     /// The largest duration with a bucket, in nanoseconds. Longer ones count in `overflowCount`.
     public static let highestNanoseconds: UInt64 = 60_000_000_000
@@ -22,17 +25,19 @@ public final class Histogram {
 
     private let counts: UnsafeMutablePointer<UInt64>
     /// The window of `counts` that is initialised: buckets outside it have never been counted.
-    private(set) var windowStart = 0
-    private(set) var windowLength = 0
+    @exclusivity(unchecked) private(set) var windowStart = 0
+    @exclusivity(unchecked) private(set) var windowLength = 0
+    /// Buckets that counted something.
+    @exclusivity(unchecked) private(set) var usedBuckets = 0
 
     /// Number of recorded durations, those beyond 60 s included.
-    public private(set) var count: UInt64 = 0
+    @exclusivity(unchecked) public private(set) var count: UInt64 = 0
     /// Sum of all recorded durations, nanoseconds. Stays at `UInt64.max` once reached (584 years).
-    public private(set) var sum: UInt64 = 0
+    @exclusivity(unchecked) public private(set) var sum: UInt64 = 0
     /// Durations longer than `highestNanoseconds`.
-    public private(set) var overflowCount: UInt64 = 0
-    private var smallest = UInt64.max
-    private var largest: UInt64 = 0
+    @exclusivity(unchecked) public private(set) var overflowCount: UInt64 = 0
+    @exclusivity(unchecked) private var smallest = UInt64.max
+    @exclusivity(unchecked) private var largest: UInt64 = 0
 
     public init() {
         counts = UnsafeMutablePointer<UInt64>.allocate(capacity: Histogram.bucketCount)
@@ -85,7 +90,10 @@ public final class Histogram {
             let end = other.windowStart + other.windowLength
             cover(other.windowStart)
             cover(end - 1)
-            for index in other.windowStart..<end { counts[index] &+= other.counts[index] }
+            for index in other.windowStart..<end where other.counts[index] > 0 {
+                if counts[index] == 0 { usedBuckets += 1 }
+                counts[index] &+= other.counts[index]
+            }
         }
         count &+= other.count
         overflowCount &+= other.overflowCount
@@ -98,6 +106,7 @@ public final class Histogram {
     public func reset() {
         windowStart = 0
         windowLength = 0
+        usedBuckets = 0
         count = 0
         sum = 0
         overflowCount = 0
@@ -182,6 +191,7 @@ public final class Histogram {
         if first <= Histogram.highestNanoseconds {
             let index = Histogram.index(of: first)
             if UInt(bitPattern: index &- windowStart) >= UInt(bitPattern: windowLength) { cover(index) }
+            if counts[index] == 0 { usedBuckets += 1 }
             counts[index] &+= times
         } else {
             overflowCount &+= times
@@ -193,9 +203,10 @@ public final class Histogram {
         sum = Histogram.saturatingAdd(sum, times == 1 ? first : Histogram.seriesSum(first, last, times))
     }
 
-    /// Counts read from a file: the bucket must be valid, the other totals come with `restoreTotals`.
+    /// Counts read from a file: the bucket must be valid and not yet restored, the other totals come with `restoreTotals`.
     func restore(bucket index: Int, count times: UInt64) {
         cover(index)
+        usedBuckets += 1
         counts[index] = times
     }
 

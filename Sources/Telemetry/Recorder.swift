@@ -3,14 +3,16 @@
 /// All calls come from one thread. Times are nanoseconds of one monotonic clock; a time before `startNanoseconds`
 /// counts as the start.
 ///
+/// The counters skip the run-time exclusivity check, for the reason given at `Histogram`.
+///
 /// Memory: one `Histogram` for capture→result, one for the current sample, one per stage, one per layer; samples in
 /// `sampleCapacity` slots; 450 event slots.
 public final class Recorder {
     public let metadata: RunMetadata
     public let startNanoseconds: UInt64
-    public private(set) var counters = FrameCounters()
+    @exclusivity(unchecked) public private(set) var counters = FrameCounters()
     public let captureToResult = Histogram()
-    public private(set) var instrumentation = InstrumentationCost()
+    @exclusivity(unchecked) public private(set) var instrumentation = InstrumentationCost()
     /// Highest resident size that `notePeakResident` was told.
     public private(set) var peakResidentBytes: UInt64 = 0
 

@@ -86,10 +86,11 @@ public final class ReportWriter<Sink: ReportSink> {
         // Also after a failure: a full disk is tried again one spacing later, not at every frame.
         schedule(after: elapsed)
         let payload = SnapshotPayload(recorder: recorder, elapsedNanoseconds: elapsed)
-        if snapshotsInFile > 0, fileBytes + recordBytes(payload) > policy.fileLimitBytes {
+        let length = payloadBytes(payload)
+        if snapshotsInFile > 0, fileBytes + length + ReportFile.recordOverhead > policy.fileLimitBytes {
             try replaceFile(elapsedNanoseconds: elapsed)
         } else {
-            try write(.snapshot, payload)
+            try append(.snapshot, payload, length: length)
             snapshotsInFile += 1
         }
         try output.sink.synchronize()
@@ -98,7 +99,7 @@ public final class ReportWriter<Sink: ReportSink> {
     /// Writes the last snapshot and the final record.
     public func finish(reason: StopReason, text: String = "", at nanoseconds: UInt64) throws(Sink.Failure) {
         try snapshot(at: nanoseconds)
-        try write(
+        try append(
             .final, FinalPayload(reason: reason, text: text, elapsedNanoseconds: recorder.elapsed(at: nanoseconds)))
         try output.sink.synchronize()
     }
@@ -114,7 +115,7 @@ public final class ReportWriter<Sink: ReportSink> {
         while writtenEvents < recorder.log.slots.count {
             let index = writtenEvents
             writtenEvents += 1
-            try write(.event, EventPayload(log: recorder.log, index: index))
+            try append(.event, EventPayload(log: recorder.log, index: index))
         }
     }
 
@@ -122,17 +123,10 @@ public final class ReportWriter<Sink: ReportSink> {
     private func writeBase(elapsedNanoseconds: UInt64) throws(Sink.Failure) {
         fileBytes = ReportFile.headerBytes
         for byte in header { output.put(byte) }
-        output.put(.metadata, recorder.metadata, length: payloadBytes(recorder.metadata))
-        fileBytes += recordBytes(recorder.metadata)
-        for index in recorder.log.slots.indices {
-            let event = EventPayload(log: recorder.log, index: index)
-            output.put(.event, event, length: payloadBytes(event))
-            fileBytes += recordBytes(event)
-        }
+        put(.metadata, recorder.metadata)
+        for index in recorder.log.slots.indices { put(.event, EventPayload(log: recorder.log, index: index)) }
         writtenEvents = recorder.log.slots.count
-        let snapshot = SnapshotPayload(recorder: recorder, elapsedNanoseconds: elapsedNanoseconds)
-        output.put(.snapshot, snapshot, length: payloadBytes(snapshot))
-        fileBytes += recordBytes(snapshot)
+        put(.snapshot, SnapshotPayload(recorder: recorder, elapsedNanoseconds: elapsedNanoseconds))
         snapshotsInFile = 1
         try output.flush()
     }
@@ -152,22 +146,29 @@ public final class ReportWriter<Sink: ReportSink> {
         }
     }
 
-    private func write<Payload: RecordPayload>(
-        _ type: ReportFile.RecordType, _ payload: Payload
+    private func put<Payload: RecordPayload>(_ type: ReportFile.RecordType, _ payload: Payload, length: Int? = nil) {
+        let length = length ?? payloadBytes(payload)
+        output.put(type, payload, length: length)
+        fileBytes += length + ReportFile.recordOverhead
+    }
+
+    private func append<Payload: RecordPayload>(
+        _ type: ReportFile.RecordType, _ payload: Payload, length: Int? = nil
     ) throws(Sink.Failure) {
-        output.put(type, payload, length: payloadBytes(payload))
-        try output.flush()
-        fileBytes += recordBytes(payload)
+        let bytesBefore = fileBytes
+        put(type, payload, length: length)
+        do throws(Sink.Failure) {
+            try output.flush()
+        } catch {
+            fileBytes = bytesBefore
+            throw error
+        }
     }
 
     private func payloadBytes<Payload: RecordPayload>(_ payload: Payload) -> Int {
         var counter = CountingOutput()
         payload.encode(to: &counter)
         return counter.count
-    }
-
-    private func recordBytes<Payload: RecordPayload>(_ payload: Payload) -> Int {
-        payloadBytes(payload) + ReportFile.recordOverhead
     }
 }
 
@@ -195,6 +196,18 @@ struct RecordOutput<Sink: ReportSink>: ByteOutput {
     mutating func put(_ byte: UInt8) {
         if used == RecordOutput.capacity { drain() }
         buffer[used] = byte
+        used += 1
+    }
+
+    mutating func putVarint(_ value: UInt64) {
+        if used + 10 > RecordOutput.capacity { drain() }
+        var rest = value
+        while rest >= 0x80 {
+            buffer[used] = UInt8(truncatingIfNeeded: rest) | 0x80
+            used += 1
+            rest >>= 7
+        }
+        buffer[used] = UInt8(rest)
         used += 1
     }
 
