@@ -1,0 +1,45 @@
+import NestFormat
+
+/// The closed set of device operators.
+public enum Operation: Sendable, Hashable {
+    case convolution(Convolution)
+    case depthwiseConvolution(DepthwiseConvolution)
+    case floatConvolution(FloatConvolution)
+    case elementwiseBinary(ElementwiseBinary)
+    case elementwiseUnary(ElementwiseUnary)
+    case tableLookup(TableLookup)
+    case convert(Convert)
+    case pooling(Pooling)
+    case reduction(Reduction)
+    case argReduction(ArgReduction)
+    case softmax(SoftmaxOperation)
+    case stridedCopy(StridedCopy)
+    case fill(Fill)
+    case resize(ResizeOperation)
+    case matrixProduct(MatrixProduct)
+    case gatherSlices(GatherSlices)
+    case detection(DetectionOperation)
+    case select(Select)
+}
+
+/// One step of the plan.
+public struct PlannedOperation: Sendable, Hashable {
+    /// Name of the source layer whose result this step writes.
+    public var name: String
+    public var operation: Operation
+    public init(name: String, operation: Operation) { (self.name, self.operation) = (name, operation) }
+}
+
+/// Everything that the engine needs to run a model, besides the weights' bytes.
+public struct Plan: Sendable, Hashable {
+    /// Bytes of the arena: activations and operator scratch; kernels' thread scratch comes on top.
+    public var arenaBytes: Int
+    public var inputs: [PortDescriptor]
+    public var outputs: [PortDescriptor]
+    public var operations: [PlannedOperation]
+    public init(
+        arenaBytes: Int, inputs: [PortDescriptor], outputs: [PortDescriptor], operations: [PlannedOperation]
+    ) {
+        (self.arenaBytes, self.inputs, self.outputs, self.operations) = (arenaBytes, inputs, outputs, operations)
+    }
+}

@@ -1,0 +1,252 @@
+import Kernels
+import NestFormat
+import Platform
+
+/// Why a session could not start.
+public enum SessionError: Error, Sendable {
+    case kernels(KernelSelectionError)
+    case system(SystemError)
+
+    /// Stable name: `swiftlet explain NAME`.
+    public var name: StaticString {
+        switch self {
+        case .kernels: "isa-unavailable"
+        case .system(let error): error.name
+        }
+    }
+
+    /// One line with the facts.
+    public var message: String {
+        switch self {
+        case .kernels(.forcedISAUnavailable(let isa)):
+            "this CPU or this build can't run \(string(isa.name)) kernels; available: \(Session.availableISANames)"
+        case .system(let error): error.message
+        }
+    }
+
+    /// What it means and what to do.
+    public var explanation: StaticString {
+        switch self {
+        case .kernels: SessionError.isaExplanation
+        case .system: SystemError.explanation
+        }
+    }
+
+    /// Explanation of `isa-unavailable`.
+    public static var isaExplanation: StaticString {
+        """
+        The forced instruction set is not one that this CPU runs. Leave --force-isa out to get the fastest kernels, or \
+        name one that the message lists.
+        """
+    }
+}
+
+func string(_ text: StaticString) -> String {
+    String(decoding: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount), as: UTF8.self)
+}
+
+/// Runs a model: owns the arena, the threads and their scratch. All memory is allocated at start; `run` allocates nothing
+/// and can't fail. Results are the same bytes for every thread count and instruction set. One caller at a time.
+public final class Session {
+    public let model: Model
+    public let threadCount: Int
+    public let kernels: KernelSet
+    /// Nanoseconds that each operation of the plan took in the last run.
+    public let layerNanoseconds: UnsafeBufferPointer<UInt64>
+    /// Nanoseconds that one reading of the clock takes here: what timing costs an operation, measured at start.
+    public let timingNanoseconds: Double
+
+    private let arena: AlignedMemory
+    private let scratch: AlignedMemory
+    private let scratchByteCount: Int
+    private let pool: WorkerPool
+    private let steps: UnsafeMutableBufferPointer<Step>
+    private let times: UnsafeMutableBufferPointer<UInt64>
+    private var current = 0
+
+    private struct Step {
+        let operation: Operation
+        let kernels: ChosenKernels
+        let parts: Int
+    }
+
+    /// Below this work (multiply-accumulates or their like) a thread more costs more than it gives.
+    public static let minimumWorkPerPart: UInt64 = 1 << 16
+
+    /// - Parameters:
+    ///   - threadCount: threads, the caller's included: 1 … 256.
+    ///   - forcing: an instruction set to use instead of the best one.
+    ///   - features: of the CPU, for tests.
+    public init(
+        model: Model, threadCount: Int = 1, forcing: ISA? = nil, features: CPUFeatures = .current,
+        minimumWorkPerPart: UInt64 = Session.minimumWorkPerPart
+    ) throws(SessionError) {
+        precondition(threadCount >= 1 && threadCount <= 256, "1 to 256 threads")
+        self.model = model
+        self.threadCount = threadCount
+        do throws(KernelSelectionError) {
+            kernels = try KernelSet(features: features, forcing: forcing)
+        } catch {
+            throw .kernels(error)
+        }
+        scratchByteCount = model.scratchByteCount
+        do throws(SystemError) {
+            arena = try AlignedMemory(byteCount: model.plan.arenaBytes + NestLimits.readAheadBytes)
+            scratch = try AlignedMemory(byteCount: threadCount * scratchByteCount)
+            pool = try WorkerPool(threadCount: threadCount)
+        } catch {
+            throw .system(error)
+        }
+        let weights = model.file.weights.baseAddress!
+        let operations = model.plan.operations
+        steps = .allocate(capacity: operations.count)
+        for (index, planned) in operations.enumerated() {
+            let useful = Int(clamping: planned.operation.work / max(1, minimumWorkPerPart))
+            steps.initializeElement(
+                at: index,
+                to: Step(
+                    operation: planned.operation,
+                    kernels: planned.operation.chooseKernels(kernels, weights: weights),
+                    parts: max(1, min(threadCount, useful))))
+        }
+        times = .allocate(capacity: operations.count)
+        times.initialize(repeating: 0)
+        layerNanoseconds = UnsafeBufferPointer(times)
+        timingNanoseconds = Session.measureClock()
+    }
+
+    deinit {
+        steps.deinitialize()
+        steps.deallocate()
+        times.deallocate()
+    }
+
+    private static func measureClock() -> Double {
+        let readings = 256
+        let start = MonotonicClock.now()
+        var last = start
+        for _ in 0..<readings { last = MonotonicClock.now() }
+        return Double(last - start) / Double(readings)
+    }
+
+    /// Instruction sets that this CPU runs, separated by commas.
+    public static var availableISANames: String {
+        var names = ""
+        for isa in ISA.allCases where CPUFeatures.current.supports(isa) {
+            names += (names.isEmpty ? "" : ", ") + string(isa.name)
+        }
+        return names
+    }
+
+    /// Bytes of arena, read-ahead padding and scratch.
+    public var memoryByteCount: Int { arena.bytes.count + scratch.bytes.count }
+
+    /// Memory of input port `index`, `storedByteCount` bytes in the port's stored layout. Fill it before every run: a run
+    /// may use it for other values once the input was read.
+    public func input(_ index: Int) -> UnsafeMutableRawBufferPointer { memory(of: model.plan.inputs[index]) }
+
+    /// Result of the last run at output port `index`; valid until the next run or input.
+    public func output(_ index: Int) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(memory(of: model.plan.outputs[index]))
+    }
+
+    private func memory(of port: PortDescriptor) -> UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(rebasing: arena.bytes[port.arenaOffset..<port.arenaOffset + port.storedByteCount])
+    }
+
+    /// Runs the model on what the inputs hold.
+    public func run() {
+        var start = MonotonicClock.now()
+        for index in 0..<steps.count {
+            runStep(index)
+            let end = MonotonicClock.now()
+            times[index] = end - start
+            start = end
+        }
+        finish()
+    }
+
+    func runStep(_ index: Int) {
+        current = index
+        pool.run(parts: steps[index].parts, context: Unmanaged.passUnretained(self).toOpaque()) { context, part, parts in
+            Unmanaged<Session>.fromOpaque(context!).takeUnretainedValue().runPart(Int(part), of: Int(parts))
+        }
+    }
+
+    private func runPart(_ part: Int, of parts: Int) {
+        let context = ExecutionContext(
+            arena: arena.bytes.baseAddress!, weights: model.file.weights.baseAddress!, kernels: kernels,
+            scratch: scratch.bytes.baseAddress! + part * scratchByteCount)
+        let step = steps.baseAddress! + current
+        step.pointee.operation.run(context, part: Part(index: part, of: parts), kernels: step.pointee.kernels)
+    }
+
+    /// CPUs make NaNs of different bits: all of an output become the one of positive sign without payload.
+    func finish() {
+        for index in 0..<model.plan.outputs.count where model.plan.outputs[index].storedType == .float32 {
+            let values = memory(of: model.plan.outputs[index]).assumingMemoryBound(to: Float.self)
+            for i in 0..<values.count where values[i] != values[i] { values[i] = Float(bitPattern: 0x7fc0_0000) }
+        }
+    }
+
+    /// CRC-32C of the result of operation `index` right after it ran; NaNs count as the one of `finish`.
+    func resultChecksum(_ index: Int) -> UInt32 {
+        let operation = steps[index].operation
+        let base = UnsafeRawPointer(arena.bytes.baseAddress!)
+        let isWide = operation.resultType.byteCount == 4
+        var crc = CRC32C()
+        operation.forEachResultPiece { offset, byteCount in
+            let piece = UnsafeRawBufferPointer(start: base + offset, count: byteCount)
+            guard isWide else { return crc.update(piece) }
+            var start = 0
+            for word in stride(from: 0, to: byteCount, by: 4) {
+                let value = piece.load(fromByteOffset: word, as: Float.self)
+                if value != value {
+                    crc.update(UnsafeRawBufferPointer(rebasing: piece[start..<word]))
+                    withUnsafeBytes(of: UInt32(0x7fc0_0000).littleEndian) { crc.update($0) }
+                    start = word + 4
+                }
+            }
+            crc.update(UnsafeRawBufferPointer(rebasing: piece[start..<byteCount]))
+        }
+        return crc.value
+    }
+
+    // MARK: Facts
+
+    /// Multiply-accumulates of operation `index`; 0 for operators that have none.
+    public func macs(of index: Int) -> UInt64 { steps[index].operation.multiplyAccumulates }
+
+    /// Threads that share operation `index`.
+    public func parts(of index: Int) -> Int { steps[index].parts }
+
+    /// Name of the kernel that does most of operation `index`, or `portable` for code without variants.
+    public func kernelName(of index: Int) -> String {
+        switch steps[index].kernels {
+        case .integer(let chosen): return chosen.kernel.name
+        case .float(let chosen): return chosen.kernel.name
+        case .none: break
+        }
+        switch steps[index].operation {
+        case .elementwiseBinary(let operation):
+            let isInt8 = operation.a.type == .int8 && operation.b.type == .int8 && operation.output.type == .int8
+            switch operation.function {
+            case .add where isInt8, .sub where isInt8: return name(of: .addInt8)
+            case .mul where isInt8: return name(of: .multiplyInt8)
+            default: return "portable"
+            }
+        case .tableLookup(let operation): return operation.outputType == .int8 ? name(of: .tableInt8) : "portable"
+        default: return "portable"
+        }
+    }
+
+    private func name(of family: KernelFamily) -> String {
+        for isa in kernels.isa.fallbacks {
+            for index in 0..<Kernel.count {
+                let kernel = Kernel(index: index)
+                if kernel.family == family && kernel.isa == isa { return kernel.name }
+            }
+        }
+        return "portable"
+    }
+}
