@@ -29,6 +29,23 @@ LABEL_COLUMNS = ["file", "present", "value"] + [f"{k}_{axis}" for k in KEYPOINTS
 MARGIN = 6                        # pixels between a visible key point and the frame's border
 
 
+@dataclass(frozen=True)
+class Difficulty:
+    """Ranges that decide how hard the frames are; lengths of the gauge in units of the rim's radius."""
+    smallest_radius: float      # pixels
+    needle_width: tuple
+    blunt: float                # width of a tapered needle's end over that of its root
+    tail_length: tuple
+    exposure: tuple             # natural logarithm
+    blur: float                 # pixels
+    noise: float                # grey levels
+    most_visible: int           # key points in frames that are cut or covered too much to be read
+
+
+NORMAL = Difficulty(55, (0.05, 0.085), 0.35, (0.12, 0.24), (-0.45, 0.25), 0.9, 6, 2)
+HARD = Difficulty(44, (0.035, 0.065), 0.0, (0.16, 0.3), (-0.7, 0.3), 1.2, 9, 3)
+
+
 # ---------------------------------------------------------------- geometry
 
 @dataclass(frozen=True)
@@ -140,6 +157,7 @@ class Style:
     needle_colour: tuple
     needle_length: float
     needle_width: float
+    needle_blunt: float
     tail: str
     tail_length: float
     hub: float
@@ -148,7 +166,7 @@ class Style:
     glare: tuple
 
 
-def random_style(rng):
+def random_style(rng, difficulty):
     """Sample a gauge."""
     dark = rng.random() < 0.2
     if dark:
@@ -186,8 +204,9 @@ def random_style(rng):
         caption=(pick(rng, ["bar", "bar", "BAR", ""]), rng.uniform(0.25, 0.42), rng.uniform(0.11, 0.17),
                  pick(rng, ["", "NORDVIK", "CL 1.6", "EN 837", "Halden & Co", "P1"])),
         needle=pick(rng, ["taper", "taper", "bar", "arrow", "lance"]), needle_colour=needle_colour,
-        needle_length=min(mark_outer - 0.01, mark_end + rng.uniform(-0.08, 0.07)), needle_width=rng.uniform(0.035, 0.065),
-        tail=pick(rng, ["none", "bar", "bar", "disc", "wedge"]), tail_length=rng.uniform(0.16, 0.3),
+        needle_length=min(mark_outer - 0.01, mark_end + rng.uniform(-0.08, 0.07)), needle_width=rng.uniform(*difficulty.needle_width),
+        needle_blunt=difficulty.blunt,
+        tail=pick(rng, ["none", "bar", "bar", "disc", "wedge"]), tail_length=rng.uniform(*difficulty.tail_length),
         hub=rng.uniform(0.06, 0.12),
         hub_colour=pick(rng, [needle_colour, (30, 30, 32), (190, 190, 195), (180, 150, 80)]),
         shadow=(rng.uniform(-0.05, 0.05), rng.uniform(0.0, 0.06), rng.uniform(0.0, 0.5)),
@@ -256,7 +275,8 @@ class Canvas:
 
 
 def draw_body(style, size):
-    """Rim, bevels and face, shaded per pixel."""
+    """Rim, bevels and face, shaded per pixel at half the size: they are smooth."""
+    full, size = size, size // 2
     axis = (np.arange(size, dtype=np.float32) + 0.5 - size / 2) * (2 * EXTENT / size)
     x, y = axis[None, :], axis[:, None]
     radius = np.sqrt(x * x + y * y)
@@ -279,7 +299,7 @@ def draw_body(style, size):
         colour = plate + alpha * (colour - plate)
         alpha = inside(1.2)
     pixels = np.concatenate([np.clip(colour, 0, 255), alpha * 255], axis=2)
-    return Image.fromarray(pixels.astype(np.uint8), "RGBA")
+    return Image.fromarray(pixels.astype(np.uint8), "RGBA").resize((full, full), Image.BILINEAR)
 
 
 def draw_dial(style, size):
@@ -322,7 +342,8 @@ def draw_needle(style, value, size):
     colour = style.needle_colour + (255,)
     length, half = style.needle_length, style.needle_width / 2
     if style.needle == "taper":
-        outline = [across * half, along * length, -across * half]
+        end = across * half * style.needle_blunt
+        outline = [across * half, along * length + end, along * length - end, -across * half]
     elif style.needle == "bar":
         outline = [across * half * 0.7, along * (length - 0.06) + across * half * 0.7, along * length,
                    along * (length - 0.06) - across * half * 0.7, -across * half * 0.7]
@@ -638,7 +659,7 @@ class Light:
     quality: int = 85
 
 
-def random_light(rng):
+def random_light(rng, difficulty):
     """Sample light and camera."""
     shadow = ()
     if rng.random() < 0.3:
@@ -646,12 +667,12 @@ def random_light(rng):
         polygon = ((x, -5), (x + width, -5), (x + width + tilt, HEIGHT + 5), (x + tilt, HEIGHT + 5))
         shadow = (polygon, rng.uniform(0.25, 0.6))
     return Light(
-        exposure=float(np.exp(rng.uniform(-0.7, 0.3))), gradient=tuple(rng.uniform(-0.35, 0.35, 2)),
+        exposure=float(np.exp(rng.uniform(*difficulty.exposure))), gradient=tuple(rng.uniform(-0.35, 0.35, 2)),
         vignette=rng.uniform(0, 0.35), warmth=rng.normal(0, 0.08), gamma=float(np.exp(rng.normal(0, 0.15))),
         haze=max(0.0, rng.uniform(-0.1, 0.15)), shadow=shadow,
-        blur=rng.uniform(0.2, 1.2) if rng.random() < 0.6 else 0.0,
+        blur=rng.uniform(0.2, difficulty.blur) if rng.random() < 0.6 else 0.0,
         motion=tuple(int(v) for v in rng.integers(-3, 4, 2)) if rng.random() < 0.15 else (0, 0),
-        noise=rng.uniform(0, 9) if rng.random() < 0.8 else 0.0, quality=int(rng.integers(60, 95)))
+        noise=rng.uniform(0, difficulty.noise) if rng.random() < 0.8 else 0.0, quality=int(rng.integers(60, 95)))
 
 
 def expose(picture, light, rng):
@@ -737,10 +758,10 @@ def within(point, margin):
     return margin <= point[0] <= WIDTH - margin and margin <= point[1] <= HEIGHT - margin
 
 
-def random_pose(rng, style, value, partial):
+def random_pose(rng, style, value, partial, difficulty):
     """Sample poses until the key points are clearly inside (or, if partial, clearly not all inside)."""
     while True:
-        radius = float(np.exp(rng.uniform(math.log(44), math.log(112))))
+        radius = float(np.exp(rng.uniform(math.log(difficulty.smallest_radius), math.log(112))))
         spread = 0.9 if partial else 0.5
         pose = Pose(x=WIDTH * (0.5 + rng.uniform(-spread, spread)), y=HEIGHT * (0.5 + rng.uniform(-spread, spread)),
                     radius=radius, roll=float(np.clip(rng.normal(0, 10), -28, 28)), tilt=rng.uniform(0, 15),
@@ -748,14 +769,14 @@ def random_pose(rng, style, value, partial):
         points = project(pose.homography(), gauge_points(style, value))
         if partial:
             clear = all(within(p, MARGIN) or not within(p, -MARGIN) for p in points)
-            if clear and 1 <= sum(within(p, 0) for p in points) <= 3:
+            if clear and 1 <= sum(within(p, 0) for p in points) <= difficulty.most_visible:
                 return pose
         elif all(within(p, MARGIN) for p in points):
             return pose
 
 
-def random_occluder(rng, points, hiding):
-    """A hand or hose whose cover of the points is unambiguous and is (or is not) hiding; None if none was found."""
+def random_occluder(rng, points, hiding, difficulty):
+    """A hand or hose that clearly hides (enough of) the points, or clearly none; None if none was found."""
     centre = points[0]
     for _ in range(12):
         if rng.random() < 0.6:
@@ -765,26 +786,26 @@ def random_occluder(rng, points, hiding):
         else:
             layer = draw_hose(rng)
         cover = [covered(layer, p) for p in points]
-        if None not in cover and any(cover) == hiding:
+        if None not in cover and (4 - sum(cover) <= difficulty.most_visible if hiding else not any(cover)):
             return layer
     return None
 
 
-def render_random(seed, index):
-    """Frame number `index` of the random set `seed`."""
+def render_random(seed, index, difficulty):
+    """Frame number `index` of the random set `seed`, and its JPEG quality."""
     rng = np.random.default_rng([seed, index])
     kind = rng.choice(["gauge", "none", "partial", "covered"], p=[0.80, 0.12, 0.04, 0.04])
     world = draw_background(rng, WIDTH * OVERSAMPLE, HEIGHT * OVERSAMPLE)
-    light = random_light(rng)
+    light = random_light(rng, difficulty)
     value, points, visible = 0.0, [None] * 4, []
     if kind == "none":
         for _ in range(int(rng.integers(0, 3))):
             draw_round_thing(rng, world, rng.uniform(0.1, 0.9) * world.width, rng.uniform(0.1, 0.9) * world.height,
                              rng.uniform(50, 220))
     else:
-        style = random_style(rng)
+        style = random_style(rng, difficulty)
         value = 0.0 if rng.random() < 0.04 else rng.uniform(0, FULL_SCALE)
-        pose = random_pose(rng, style, value, kind == "partial")
+        pose = random_pose(rng, style, value, kind == "partial", difficulty)
         matrix = pose.homography()
         if style.stem:
             draw_stem(rng, world, matrix, style, pose.radius)
@@ -794,7 +815,7 @@ def render_random(seed, index):
         visible = [within(p, 0) for p in exact]
         layer = None
         if kind == "covered" or rng.random() < 0.08:
-            layer = random_occluder(rng, exact, kind == "covered")
+            layer = random_occluder(rng, exact, kind == "covered", difficulty)
         if layer is not None:
             world.paste(layer, (0, 0), layer)
             visible = [v and not covered(layer, p) for v, p in zip(visible, exact)]
@@ -828,7 +849,8 @@ def training_item(job):
 
 def write_dataset(options):
     """Render a training set into one .npz file."""
-    jobs = [(options.seed, index) for index in range(options.count)]
+    difficulty = HARD if options.hard else NORMAL
+    jobs = [(options.seed, index, difficulty) for index in range(options.count)]
     with multiprocessing.Pool(options.workers) as pool:
         items = []
         for item in pool.imap(training_item, jobs, chunksize=16):
@@ -845,7 +867,7 @@ def write_frames(options):
     os.makedirs(options.out, exist_ok=True)
     rows = []
     for index in range(options.count):
-        frame, _ = render_random(options.seed, index)
+        frame, _ = render_random(options.seed, index, NORMAL)
         name = f"frame{index:03d}.jpg"
         with open(os.path.join(options.out, name), "wb") as file:
             file.write(encode(frame.picture, options.quality))
@@ -919,7 +941,7 @@ def write_movie(options):
     """Render the animated scene as a stream of JPEG frames with a CSV of the truth."""
     rng = np.random.default_rng([options.seed, 0])
     border = 24
-    style = replace(random_style(rng), face=(246, 245, 240), ink=(18, 18, 20), rim=(60, 62, 66), needle="taper",
+    style = replace(random_style(rng, NORMAL), face=(246, 245, 240), ink=(18, 18, 20), rim=(60, 62, 66), needle="taper",
                     needle_colour=(190, 22, 18), majors=10, minors=5, numbers_radial=False, sweep=270.0, start=-135.0,
                     caption=("bar", 0.36, 0.14, ""), tail="bar", flange=False,
                     zones=((0.7, 0.85, (225, 190, 40)), (0.85, 1.0, (200, 40, 35))), glare=(35.0, -0.3, 0.12, 0.2))
@@ -944,6 +966,8 @@ def main():
     dataset = commands.add_parser("dataset", help="render a training set into one .npz")
     dataset.add_argument("--count", type=int, default=8000)
     dataset.add_argument("--seed", type=int, default=1)
+    dataset.add_argument("--hard", action="store_true",
+                         help="smaller gauges, finer needles, worse light: for training")
     dataset.add_argument("--workers", type=int, default=os.cpu_count())
     dataset.add_argument("--out", required=True, help=".npz file")
     dataset.set_defaults(run=write_dataset)

@@ -25,7 +25,7 @@ MEAN, STD = 0.5, 0.25
 MAP_HEIGHT, MAP_WIDTH = INPUT_HEIGHT // 4, INPUT_WIDTH // 4
 SIGMA = 0.65            # of the target peaks, in heatmap cells
 SHIFT = 6               # random translation, in input pixels
-THRESHOLD = 0.3         # a gauge is present when all four peaks reach this
+THRESHOLD = 0.2         # a gauge is present when all four peaks reach this
 
 
 def convolution(inputs, outputs, kernel, stride=1, groups=1, active=True):
