@@ -159,12 +159,12 @@ private struct RecordScan {
     private var stop: FinalPayload?
     private var integrity = FileIntegrity()
     /// Bytes that the search for the next record behind damage may still checksum.
-    private var searchBudget: Int
+    private var searchBudget: Int64
 
     init(bytes: UnsafeRawBufferPointer, offset: Int) {
         self.bytes = bytes
         self.offset = offset
-        searchBudget = 8 * bytes.count
+        searchBudget = 8 * Int64(bytes.count)
     }
 
     /// Where a record's parts lie when its header is plausible and it fits into the file.
@@ -176,8 +176,10 @@ private struct RecordScan {
 
     private func frame(at start: Int) -> Frame? {
         guard bytes.count - start >= ReportFile.recordOverhead, bytes[start + 1] == 0x5A else { return nil }
-        let length = Int(ReportFile.uint32(bytes, start + 2))
-        guard length <= bytes.count - start - ReportFile.recordOverhead else { return nil }
+        // The stored length may not fit into Int where that has 32 bits.
+        guard let length = Int(exactly: ReportFile.uint32(bytes, start + 2)),
+            length <= bytes.count - start - ReportFile.recordOverhead
+        else { return nil }
         return Frame(type: ReportFile.uint16(bytes, start), payload: (start + 6)..<(start + 6 + length))
     }
 
@@ -220,10 +222,10 @@ private struct RecordScan {
         } else if bytes[offset + 1] != 0x5A {
             damage("unknown", .unreadable(bytes: rest))
         } else {
-            let length = rest >= 6 ? Int(ReportFile.uint32(bytes, offset + 2)) : 0
+            let length = rest >= 6 ? UInt64(ReportFile.uint32(bytes, offset + 2)) : 0
+            let whole = UInt64(ReportFile.recordOverhead) + length
             damage(
-                typeName(ReportFile.uint16(bytes, offset)),
-                .truncated(missing: ReportFile.recordOverhead + length - rest))
+                typeName(ReportFile.uint16(bytes, offset)), .truncated(missing: Int(clamping: whole - UInt64(rest))))
         }
         offset = bytes.count
     }
@@ -233,7 +235,7 @@ private struct RecordScan {
         var position = start + 1
         while position < bytes.count {
             if let frame = frame(at: position), ReportFile.RecordType(rawValue: frame.type) != nil {
-                searchBudget -= frame.payload.count + ReportFile.recordOverhead
+                searchBudget -= Int64(frame.payload.count + ReportFile.recordOverhead)
                 guard searchBudget >= 0 else { return nil }
                 if checksum(frame) == storedChecksum(frame) { return position }
             }
