@@ -1,9 +1,9 @@
-// The body of the NEON depthwise kernels. Taps go in pairs whose products are summed in 16 bits, which is exact because
-// no weight is -128, then added to 32 bits.
+// The body of the NEON depthwise kernels. Taps go in pairs whose products are summed in 16 bits, which is exact where no
+// weight is -128, then added to 32 bits. `anyWeight` adds every product alone, which always is.
 #pragma once
 #include "neon.h"
 
-SWIFTLET_INLINE void depthwise_s8_neon(const swiftlet_depthwise_s8_arguments *a, const int tile) {
+SWIFTLET_INLINE void depthwise_s8_neon(const swiftlet_depthwise_s8_arguments *a, const int tile, const int anyWeight) {
     const output_range_neon range = output_range(a->zeroPoint, a->lowest, a->highest);
     const int32_t taps = a->taps;
     const int8_t *weights = a->weights;
@@ -17,7 +17,7 @@ SWIFTLET_INLINE void depthwise_s8_neon(const swiftlet_depthwise_s8_arguments *a,
             for (int p = 0; p < tile; p++) sum[p][i] = bias;
         }
         int32_t tap = 0;
-        for (; tap + 2 <= taps; tap += 2, weights += 32) {
+        for (; !anyWeight && tap + 2 <= taps; tap += 2, weights += 32) {
             const int8x16_t w0 = vld1q_s8(weights), w1 = vld1q_s8(weights + 16);
 #pragma clang loop unroll(full)
             for (int p = 0; p < tile; p++) {
@@ -33,7 +33,7 @@ SWIFTLET_INLINE void depthwise_s8_neon(const swiftlet_depthwise_s8_arguments *a,
                 sum[p][3] = vaddw_s16(sum[p][3], vget_high_s16(high));
             }
         }
-        if (tap < taps) {
+        for (; tap < taps; tap++) {
             const int8x16_t w0 = vld1q_s8(weights);
             weights += 16;
 #pragma clang loop unroll(full)

@@ -1,5 +1,5 @@
-// The body of the NEON GEMM kernels. Two products of 8 bits are summed in 16 bits (SMULL, SMLAL), which is exact because
-// no weight is -128, then pairwise added to 32 bits (SADALP). Each accumulator holds two partial sums of two output
+// The body of the NEON GEMM kernels. Two products of 8 bits are summed in 16 bits (SMULL, SMLAL), which is exact where
+// no weight is -128, then pairwise added to 32 bits (SADALP). `anyWeight` adds every product alone, which always is. Each accumulator holds two partial sums of two output
 // channels; they meet at the end.
 #pragma once
 #include "neon.h"
@@ -13,7 +13,7 @@
 #define SWIFTLET_MLAL_HIGH(sum, w, x) vmlal_s8(sum, vget_high_s8(w), vget_low_s8(x))
 #endif
 
-SWIFTLET_INLINE void gemm_s8_neon(const swiftlet_gemm_s8_arguments *a, const int tile) {
+SWIFTLET_INLINE void gemm_s8_neon(const swiftlet_gemm_s8_arguments *a, const int tile, const int anyWeight) {
     const output_range_neon range = output_range(a->zeroPoint, a->lowest, a->highest);
     const int32_t quads = a->quads;
     const int8_t *w = a->weights;
@@ -30,7 +30,7 @@ SWIFTLET_INLINE void gemm_s8_neon(const swiftlet_gemm_s8_arguments *a, const int
 #pragma clang loop unroll(full)
             for (int p = 0; p < tile; p++) x[p] = a->rows[tap * tile + p];
             int32_t q = 0;
-            for (; q + 2 <= quads; q += 2, w += 64) {
+            for (; !anyWeight && q + 2 <= quads; q += 2, w += 64) {
                 const int8x16_t w0 = vld1q_s8(w), w1 = vld1q_s8(w + 16);
                 const int8x16_t w2 = vld1q_s8(w + 32), w3 = vld1q_s8(w + 48);
 #pragma clang loop unroll(full)
@@ -49,13 +49,14 @@ SWIFTLET_INLINE void gemm_s8_neon(const swiftlet_gemm_s8_arguments *a, const int
                         sum[p][3], SWIFTLET_MLAL_HIGH(SWIFTLET_MULL_HIGH(w1, x0), w3, x1));
                 }
             }
-            if (q < quads) {
+            for (; q < quads; q++) {
                 const int8x16_t w0 = vld1q_s8(w), w1 = vld1q_s8(w + 16);
                 w += 32;
 #pragma clang loop unroll(full)
                 for (int p = 0; p < tile; p++) {
                     const int8x16_t x0 =
                         vreinterpretq_s8_s32(vdupq_lane_s32(vreinterpret_s32_s8(vld1_s8(x[p])), 0));
+                    x[p] += 4;
                     sum[p][0] = vpadalq_s16(sum[p][0], vmull_s8(vget_low_s8(w0), vget_low_s8(x0)));
                     sum[p][1] = vpadalq_s16(sum[p][1], SWIFTLET_MULL_HIGH(w0, x0));
                     sum[p][2] = vpadalq_s16(sum[p][2], vmull_s8(vget_low_s8(w1), vget_low_s8(x0)));

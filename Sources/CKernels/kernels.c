@@ -25,6 +25,8 @@
 #define SWIFTLET_DECLARE_ARM(family, symbol) SWIFTLET_PROTOTYPE(family, symbol)
 #define SWIFTLET_DECLARE_ARM64(family, symbol) SWIFTLET_PROTOTYPE(family, symbol)
 #define swiftlet_gemm_s16s8_arguments swiftlet_gemm_s8_arguments
+#define swiftlet_gemmany_s8_arguments swiftlet_gemm_s8_arguments
+#define swiftlet_depthwiseany_s8_arguments swiftlet_depthwise_s8_arguments
 #define SWIFTLET_PROTOTYPE(family, symbol) void symbol(const swiftlet_##family##_arguments *);
 #define SWIFTLET_KERNEL(architectures, isa, family, pixels, channels, symbol) \
     SWIFTLET_DECLARE_##architectures(family, symbol)

@@ -1,5 +1,5 @@
 #if defined(__aarch64__) || defined(__ARM_NEON)
 #include "gemm_s8_neon.h"
 
-void swiftlet_gemm_s8_2x8__neon(const swiftlet_gemm_s8_arguments *a) { gemm_s8_neon(a, 2); }
+void swiftlet_gemm_s8_2x8__neon(const swiftlet_gemm_s8_arguments *a) { gemm_s8_neon(a, 2, 0); }
 #endif

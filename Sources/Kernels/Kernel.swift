@@ -14,6 +14,10 @@ public enum KernelFamily: UInt8, Sendable {
     case tableInt8 = 6
     case gemmFloat = 7
     case depthwiseFloat = 8
+    /// As `gemmInt8`, for weights that include -128, where an instruction set has a faster kernel for those that don't.
+    case gemmInt8AnyWeight = 9
+    /// As `depthwiseInt8`, for weights that include -128.
+    case depthwiseInt8AnyWeight = 10
 }
 
 /// One entry of the list of kernels (`kernels.def`): every kernel of every architecture is listed on all of them.
@@ -82,7 +86,7 @@ public struct KernelSet: Sendable, Equatable {
     let gemm: Kernel
     let gemmSinglePixel: Kernel
     let widen: Kernel?
-    /// For weights that contain -128, which the NEON kernels can't take.
+    /// For weights that contain -128, with which the sums of pairs of most NEON kernels overflow.
     let gemmAnyWeight: Kernel
     let depthwise: Kernel
     let depthwiseAnyWeight: Kernel
@@ -102,11 +106,10 @@ public struct KernelSet: Sendable, Equatable {
         let order = isa.fallbacks
         (gemm, widen) = KernelSet.gemmKernel(order, features, singlePixel: false)
         (gemmSinglePixel, _) = KernelSet.gemmKernel(order, features, singlePixel: true)
-        let scalarGemm = KernelSet.first(.gemmInt8, [.scalar], features)
-        gemmAnyWeight = gemm.takesAnyWeight ? gemm : scalarGemm
+        gemmAnyWeight = gemm.takesAnyWeight ? gemm : KernelSet.first(.gemmInt8AnyWeight, order, features)
         depthwise = KernelSet.first(.depthwiseInt8, order, features)
-        let scalarDepthwise = KernelSet.first(.depthwiseInt8, [.scalar], features)
-        depthwiseAnyWeight = depthwise.takesAnyWeight ? depthwise : scalarDepthwise
+        depthwiseAnyWeight =
+            depthwise.takesAnyWeight ? depthwise : KernelSet.first(.depthwiseInt8AnyWeight, order, features)
         add = KernelSet.first(.addInt8, order, features)
         multiply = KernelSet.first(.multiplyInt8, order, features)
         table = KernelSet.first(.tableInt8, order, features)
@@ -151,6 +154,6 @@ public struct KernelSet: Sendable, Equatable {
 }
 
 extension Kernel {
-    /// Whether weights of -128 are computed exactly; NEON sums pairs of products in 16 bits.
-    var takesAnyWeight: Bool { isa != .neon }
+    /// Whether weights of -128 are computed exactly; most NEON kernels sum pairs of products in 16 bits.
+    var takesAnyWeight: Bool { isa != .neon || family == .gemmInt8AnyWeight || family == .depthwiseInt8AnyWeight }
 }

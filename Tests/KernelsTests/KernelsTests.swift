@@ -104,13 +104,20 @@ final class SelectionTests: XCTestCase {
         }
     }
 
-    func testWeightsOfMinus128KeepAwayFromNEON() throws {
-        let neon = try KernelSet(features: [.neon, .aarch64])
-        XCTAssertEqual(names(neon, general, minus128: true).first, "swiftlet_gemm_s8_1x8__scalar")
-        XCTAssertEqual(names(neon, depthwise, minus128: true).first, "swiftlet_depthwise_s8_1x1__scalar")
-        let dotprod = try KernelSet(features: [.neon, .aarch64, .dotprod])
-        XCTAssertEqual(names(dotprod, general, minus128: true).first, "swiftlet_gemm_s8_8x8__dotprod")
-        XCTAssertEqual(names(dotprod, depthwise, minus128: true).first, "swiftlet_depthwise_s8_1x1__scalar")
+    func testWeightsOfMinus128GoToKernelsThatTakeThem() throws {
+        for (features, gemm) in [
+            (CPUFeatures([.neon]), "swiftlet_gemmany_s8_2x8__neon"),
+            ([.neon, .aarch64], "swiftlet_gemmany_s8_2x8__neon"),
+            ([.neon, .aarch64, .dotprod], "swiftlet_gemm_s8_8x8__dotprod"),
+        ] {
+            let set = try KernelSet(features: features)
+            XCTAssertEqual(names(set, general, minus128: true).first, gemm)
+            XCTAssertEqual(names(set, depthwise, minus128: true).first, "swiftlet_depthwiseany_s8_2x16__neon")
+        }
+        XCTAssertEqual(
+            names(try KernelSet(features: [.avx2]), general, minus128: true).first, "swiftlet_gemm_s16s8_6x8__avx2")
+        XCTAssertEqual(
+            names(try KernelSet(features: []), general, minus128: true).first, "swiftlet_gemm_s8_1x8__scalar")
     }
 
     func testForcing() throws {

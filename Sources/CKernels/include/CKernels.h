@@ -142,6 +142,9 @@ typedef union {
     void (*table_s8)(const swiftlet_table_s8_arguments *);
     void (*gemm_f32)(const swiftlet_gemm_f32_arguments *);
     void (*depthwise_f32)(const swiftlet_depthwise_f32_arguments *);
+    // As gemm_s8 and depthwise_s8, for NEON kernels which, unlike those, are exact with weights of -128 too.
+    void (*gemmany_s8)(const swiftlet_gemm_s8_arguments *);
+    void (*depthwiseany_s8)(const swiftlet_depthwise_s8_arguments *);
 } swiftlet_kernel_function;
 
 // Families, in the order of the union.
@@ -155,6 +158,8 @@ enum {
     SWIFTLET_FAMILY_table_s8 = 6,
     SWIFTLET_FAMILY_gemm_f32 = 7,
     SWIFTLET_FAMILY_depthwise_f32 = 8,
+    SWIFTLET_FAMILY_gemmany_s8 = 9,
+    SWIFTLET_FAMILY_depthwiseany_s8 = 10,
 };
 
 // Instruction sets, numbered as `ISA` in Swift.
