@@ -47,6 +47,7 @@ extension Reports {
         h3{font-size:.95rem;margin:1.2rem 0 .3rem}
         code{font:.92em ui-monospace,"DejaVu Sans Mono",monospace;overflow-wrap:anywhere}
         .layers tr:not(.more)>*{padding-bottom:.1rem}
+        .layers th:first-child{width:100%}
         .bar{display:block;margin:.1rem 0 .25rem;height:.35rem;min-width:1px;border-radius:.2rem;background:var(--accent)}
         .bar.float{background:var(--s1)}
         .key{display:inline-block;width:.7rem;height:.7rem;border-radius:.15rem;margin-right:.45rem}
