@@ -49,9 +49,9 @@ public struct Executor: Sendable {
     }
 
     /// Runs the graph. `inputs` are given by port name in the port's element type (stored integers where that is an
-    /// integer type and the value has a quantization, for which float32 real numbers are taken as well); the result holds
-    /// the outputs likewise, by port name. `observe` sees graph inputs and every node output in real numbers, after
-    /// quantization.
+    /// integer type and the value has a quantization, for which float32 real numbers are taken as well); the result
+    /// holds the outputs likewise, by port name. `observe` sees graph inputs and every node output in real numbers,
+    /// after quantization.
     public func run(
         _ inputs: [String: Tensor], observe: ((ValueID, Tensor) -> Void)? = nil
     ) throws(ExecutorError) -> [String: Tensor] {

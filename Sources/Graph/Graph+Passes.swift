@@ -1,7 +1,7 @@
 extension Graph {
-    /// Shape inference: applies every node's shape rule in order and fills the types and shapes of its outputs, following
-    /// small constant chains (Shape, Gather, Concat, Reshape). Returns the problems of all nodes rather than stopping at
-    /// the first; the outputs of a node with a problem keep what the source model declares for them.
+    /// Shape inference: applies every node's shape rule in order and fills the types and shapes of its outputs,
+    /// following small constant chains (Shape, Gather, Concat, Reshape). Returns the problems of all nodes rather than
+    /// stopping at the first; the outputs of a node with a problem keep what the source model declares for them.
     public mutating func inferShapes() -> [GraphProblem] {
         var inference = ShapeInference(self)
         let problems = inference.run()
@@ -10,8 +10,8 @@ extension Graph {
     }
 
     /// Infers shapes, then replaces every node whose outputs are known at conversion (all inputs constant, or Shape and
-    /// Size of a known shape) by constants. A DequantizeLinear of constant integers becomes a constant with a quantization.
-    /// Returns the problems met, each with its node, which then remains.
+    /// Size of a known shape) by constants. A DequantizeLinear of constant integers becomes a constant with a
+    /// quantization. Returns the problems met, each with its node, which then remains.
     public mutating func foldConstants() -> [GraphProblem] {
         var inference = ShapeInference(self, foldsConstants: true)
         let problems = inference.run()
@@ -200,7 +200,8 @@ public struct ShapeInference {
         }
         let axis = op.axis < 0 ? op.axis + stored.shape.count : op.axis
         let quantization = Quantization(
-            elementType: stored.elementType, scales: scales, zeroPoints: zeroPoints, axis: scale.shape.isEmpty ? nil : axis)
+            elementType: stored.elementType, scales: scales, zeroPoints: zeroPoints,
+            axis: scale.shape.isEmpty ? nil : axis)
         var value = graph[output]
         value.quantization = quantization
         value.constant = stored

@@ -32,9 +32,9 @@ public struct ValueID: Hashable, Sendable, Comparable {
 
 /// One tensor of a graph: a graph input, a constant or the output of one node.
 ///
-/// When `quantization` is set the value *is stored* as the quantization's integers although operators see real
-/// numbers (float32): the executor dequantizes on reading and quantizes on writing (round to nearest even, saturate), and
-/// the compiler gives the value an integer buffer. `elementType` is then `.float32`, and `constant`, if any, holds the
+/// When `quantization` is set the value *is stored* as the quantization's integers although operators see real numbers
+/// (float32): the executor dequantizes on reading and quantizes on writing (round to nearest even, saturate), and the
+/// compiler gives the value an integer buffer. `elementType` is then `.float32`, and `constant`, if any, holds the
 /// stored integers.
 public struct Value: Sendable {
     /// Name in the source model; unique in the graph.
@@ -48,7 +48,8 @@ public struct Value: Sendable {
     public var constant: Tensor?
 
     public init(
-        name: String, elementType: ElementType, shape: [Int]?, quantization: Quantization? = nil, constant: Tensor? = nil
+        name: String, elementType: ElementType, shape: [Int]?, quantization: Quantization? = nil,
+        constant: Tensor? = nil
     ) {
         self.name = name
         self.elementType = elementType
@@ -83,7 +84,8 @@ public struct Node: Sendable {
 public struct Port: Sendable {
     public var name: String
     public var value: ValueID
-    /// Element type that the model itself declares (`uint8` for a quantized TFLite input, whose value has a quantization).
+    /// Element type that the model itself declares (`uint8` for a quantized TFLite input, whose value has a
+    /// quantization).
     public var elementType: ElementType
 
     public init(name: String, value: ValueID, elementType: ElementType) {

@@ -68,7 +68,8 @@ public struct Tensor: Sendable {
 
     /// Makes a tensor and lets `body` write all of its bytes.
     public init(
-        unsafeUninitialized elementType: ElementType, shape: [Int], _ body: (UnsafeMutableRawBufferPointer) throws -> Void
+        unsafeUninitialized elementType: ElementType, shape: [Int],
+        _ body: (UnsafeMutableRawBufferPointer) throws -> Void
     ) rethrows {
         precondition(shape.allSatisfy { $0 >= 0 }, "negative extent in \(shape)")
         let byteCount = shape.reduce(1, *) * elementType.byteCount
@@ -100,7 +101,8 @@ public struct Tensor: Sendable {
     /// Number of elements.
     public var count: Int { shape.reduce(1, *) }
 
-    /// The bytes, little-endian, row-major. Valid while the tensor is alive: use through `withExtendedLifetime` or `withBytes`.
+    /// The bytes, little-endian, row-major. Valid while the tensor is alive: use through `withExtendedLifetime` or
+    /// `withBytes`.
     public var unsafeBytes: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: storage.base, count: count * elementType.byteCount)
     }

@@ -1,7 +1,9 @@
 /// ONNX BatchNormalization in inference form: inputs x, scale, bias, mean, variance.
 public struct BatchNormalization: Operator, Hashable {
     public var epsilon: Float, layout: Layout
-    public init(epsilon: Float = 1e-5, layout: Layout = .channelsFirst) { (self.epsilon, self.layout) = (epsilon, layout) }
+    public init(epsilon: Float = 1e-5, layout: Layout = .channelsFirst) {
+        (self.epsilon, self.layout) = (epsilon, layout)
+    }
 
     public var name: String { "BatchNormalization" }
 }
@@ -41,7 +43,9 @@ extension Tensor {
     fileprivate func scaled<Element: RealElement>(
         axis: Int, minus means: [Double], times factors: [Double], plus biases: [Double], _: Element.Type
     ) -> Tensor {
-        let (means, factors, biases) = (means.map { Element($0) }, factors.map { Element($0) }, biases.map { Element($0) })
+        let (means, factors, biases) = (
+            means.map { Element($0) }, factors.map { Element($0) }, biases.map { Element($0) }
+        )
         let channels = shape[axis]
         let inner = shape[(axis + 1)...].reduce(1, *)
         return Tensor(shape: shape, of: Element.self) { output in

@@ -25,7 +25,8 @@ extension BatchToSpace {
             result[0] /= block
             result[index + 1] = shape[index + 1] * block - cropped[2 * index] - cropped[2 * index + 1]
             guard result[index + 1] >= 0 else {
-                throw crops.error(expected: "at most \(shape[index + 1] * block) elements of axis \(index + 1)", found: "\(cropped)")
+                throw crops.error(
+                    expected: "at most \(shape[index + 1] * block) elements of axis \(index + 1)", found: "\(cropped)")
             }
         }
         return [TensorType(x.elementType, result)]

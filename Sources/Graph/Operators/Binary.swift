@@ -2,7 +2,8 @@
 public struct Binary: Operator, Hashable {
     public enum Function: Sendable, Hashable {
         case add, sub, mul, div, pow, prelu, squaredDifference
-        case mod(fmod: Bool), floorDiv
+        case mod(fmod: Bool)
+        case floorDiv
         case equal, greater, greaterOrEqual, less, lessOrEqual, notEqual
         case and, or, xor, bitwiseAnd, bitwiseOr, bitwiseXor
         case bitShift(left: Bool)

@@ -37,7 +37,8 @@ extension Conv {
         let inChannels = xShape[layout.channelAxis(rank: xShape.count)]
         guard groups > 0, inChannels % groups == 0, weightShape[0] % groups == 0 else {
             throw OperatorError(
-                subject: "attribute group", expected: "a divisor of the channels, \(inChannels) in and \(weightShape[0]) out",
+                subject: "attribute group",
+                expected: "a divisor of the channels, \(inChannels) in and \(weightShape[0]) out",
                 found: "\(groups)")
         }
         guard weightShape[1] == inChannels / groups else {
@@ -157,7 +158,8 @@ private struct Convolution<Element: RealElement> {
                 let count = min(rowsAtOnce, rows - first)
                 gatherPlanes(source, rows: first..<(first + count), into: gathered)
                 Element.gemm(
-                    transA: false, transB: false, m: outPerGroup, n: count * rowLength, k: depth, alpha: 1, groupWeights,
+                    transA: false, transB: false, m: outPerGroup, n: count * rowLength, k: depth, alpha: 1,
+                    groupWeights,
                     depth, gathered, count * rowLength, beta: 1, target + first * rowLength, outPixels)
             }
         }

@@ -1,8 +1,13 @@
 /// ONNX ConvInteger: inputs x, weights (int8 or uint8), zero point of x?, zero point of weights?. Output int32.
 public struct ConvInteger: Operator, Hashable {
     public var strides: [Int], dilations: [Int], padding: Padding, groups: Int, layout: Layout
-    public init(strides: [Int] = [], dilations: [Int] = [], padding: Padding = .valid, groups: Int = 1, layout: Layout = .channelsFirst) {
-        (self.strides, self.dilations, self.padding, self.groups, self.layout) = (strides, dilations, padding, groups, layout)
+    public init(
+        strides: [Int] = [], dilations: [Int] = [], padding: Padding = .valid, groups: Int = 1,
+        layout: Layout = .channelsFirst
+    ) {
+        (self.strides, self.dilations, self.padding, self.groups, self.layout) = (
+            strides, dilations, padding, groups, layout
+        )
     }
 
     public var name: String { "ConvInteger" }
@@ -34,7 +39,9 @@ extension ConvInteger {
         let (x, weights) = (inputs[0]!, inputs[1]!)
         let ones = [Int](repeating: 1, count: weights.shape.count - 1)
         let zeroPoint = inputs.optional(2)?.reshaped([])
-        let weightZeroPoint = inputs.optional(3).map { $0.count == 1 ? $0.reshaped([]) : $0.reshaped([$0.count] + ones) }
+        let weightZeroPoint = inputs.optional(3).map {
+            $0.count == 1 ? $0.reshaped([]) : $0.reshaped([$0.count] + ones)
+        }
         // Padding is the zero point, so it is 0 once that is subtracted.
         let products = try conv.evaluate([x.withoutZeroPoint(zeroPoint), weights.withoutZeroPoint(weightZeroPoint)])
         return [products[0].converted(to: .int32)]

@@ -38,7 +38,8 @@ extension ConvTranspose {
         let inChannels = xShape[layout.channelAxis(rank: xShape.count)]
         guard groups > 0, inChannels % groups == 0 else {
             throw OperatorError(
-                subject: "attribute group", expected: "a divisor of the \(inChannels) input channels", found: "\(groups)")
+                subject: "attribute group", expected: "a divisor of the \(inChannels) input channels",
+                found: "\(groups)")
         }
         guard weightShape[0] == inChannels else {
             throw weights.error(expected: "\(inChannels) input channels", found: "shape \(weightShape)")
@@ -115,8 +116,10 @@ extension ConvTranspose {
                         for group in 0..<groups {
                             let source = x.baseAddress! + (index * inChannels + group * inPerGroup) * inPixels
                             Element.gemm(
-                                transA: true, transB: false, m: outPerGroup * taps, n: inPixels, k: inPerGroup, alpha: 1,
-                                weights.baseAddress! + group * inPerGroup * outPerGroup * taps, outPerGroup * taps, source,
+                                transA: true, transB: false, m: outPerGroup * taps, n: inPixels, k: inPerGroup,
+                                alpha: 1,
+                                weights.baseAddress! + group * inPerGroup * outPerGroup * taps, outPerGroup * taps,
+                                source,
                                 inPixels, beta: 0, products, inPixels)
                             for channel in 0..<outPerGroup {
                                 let plane = (index * groups + group) * outPerGroup + channel

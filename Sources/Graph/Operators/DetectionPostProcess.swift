@@ -1,6 +1,6 @@
 /// TFLite_Detection_PostProcess: inputs box encodings [1, anchors, 4], class scores [1, anchors, classes(+1)], anchors
-/// [anchors, 4] (ycenter, xcenter, h, w). Outputs boxes [1, n, 4] (ymin, xmin, ymax, xmax), classes [1, n], scores [1, n],
-/// count [1], all float32.
+/// [anchors, 4] (ycenter, xcenter, h, w). Outputs boxes [1, n, 4] (ymin, xmin, ymax, xmax), classes [1, n], scores [1,
+/// n], count [1], all float32.
 public struct DetectionPostProcess: Operator, Hashable {
     public var maxDetections: Int, maxClassesPerDetection: Int, detectionsPerClass: Int, usesRegularNMS: Bool
     public var scoreThreshold: Float, iouThreshold: Float, classCount: Int

@@ -42,7 +42,8 @@ extension Einsum {
             let rank = shape.count - letters.count
             guard rank == 0 || (rank > 0 && name.contains("...")), letters.allSatisfy(\.isLetter) else {
                 throw OperatorError(
-                    subject: "attribute equation", expected: "a term of letters for shape \(shape)", found: "\"\(name)\"")
+                    subject: "attribute equation", expected: "a term of letters for shape \(shape)",
+                    found: "\"\(name)\"")
             }
             inputs.append(Self.expand(name, ellipsisRank: rank))
             ellipsisRank = max(ellipsisRank, rank)
@@ -75,7 +76,8 @@ extension Einsum {
                 let known = extents[letter] ?? 1
                 guard known == 1 || extent == 1 || known == extent else {
                     throw OperatorError(
-                        subject: "attribute equation", expected: "extent \(known) for \"\(letter)\"", found: "\(extent)")
+                        subject: "attribute equation", expected: "extent \(known) for \"\(letter)\"", found: "\(extent)"
+                    )
                 }
                 extents[letter] = max(known, extent) == 1 ? extent : extent == 1 ? known : extent
             }
@@ -105,7 +107,9 @@ extension Einsum {
         walk.forEachRow { _, offsets in
             for index in 0..<walk.rowLength {
                 var product = 1.0
-                for input in values.indices { product *= values[input][offsets[input] + index * walk.rowStrides[input]] }
+                for input in values.indices {
+                    product *= values[input][offsets[input] + index * walk.rowStrides[input]]
+                }
                 result[offsets[values.count] + index * walk.rowStrides[values.count]] += product
             }
         }

@@ -16,7 +16,8 @@ extension GatherElements {
             guard shape.count == indexShape.count,
                 shape.indices.allSatisfy({ $0 == axis || indexShape[$0] <= shape[$0] })
             else {
-                throw indices.error(expected: "no more than \(shape) but along axis \(axis)", found: "shape \(indexShape)")
+                throw indices.error(
+                    expected: "no more than \(shape) but along axis \(axis)", found: "shape \(indexShape)")
             }
         }
         return [TensorType(data.elementType, indices.shape)]
@@ -38,7 +39,8 @@ func elementPositions(_ indices: Tensor, in shape: [Int], axis: Int) throws(Oper
     var positions: [Int] = []
     for (element, value) in indices.integers.enumerated() {
         guard value >= -extent, value < extent else {
-            throw OperatorError(subject: "input 1 (indices)", expected: "-\(extent) to \(extent - 1)", found: "\(value)")
+            throw OperatorError(
+                subject: "input 1 (indices)", expected: "-\(extent) to \(extent - 1)", found: "\(value)")
         }
         var (position, rest) = ((value < 0 ? value + extent : value) * strides[axis], element)
         for other in shape.indices {

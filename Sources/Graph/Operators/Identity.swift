@@ -6,7 +6,9 @@ public struct Identity: Operator, Hashable {
 }
 
 extension Identity {
-    public func infer(_ inputs: [InputFacts?]) throws(OperatorError) -> [TensorType] { [try inputs.operand(0, "x").type] }
+    public func infer(_ inputs: [InputFacts?]) throws(OperatorError) -> [TensorType] {
+        [try inputs.operand(0, "x").type]
+    }
 
     public func evaluate(_ inputs: [Tensor?]) throws(OperatorError) -> [Tensor] { [inputs[0]!] }
 }

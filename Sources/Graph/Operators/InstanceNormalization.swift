@@ -33,8 +33,8 @@ extension InstanceNormalization {
 }
 
 extension Tensor {
-    /// Brings `groups` groups of channels of every sample to mean 0 and variance 1, then applies scale and bias, which are
-    /// given for each channel.
+    /// Brings `groups` groups of channels of every sample to mean 0 and variance 1, then applies scale and bias, which
+    /// are given for each channel.
     func normalizedByGroup(groups: Int, epsilon: Float, scale: Tensor, bias: Tensor, _ layout: Layout) -> Tensor {
         let rank = shape.count
         let planes = transposed(layout.permutation(to: .channelsFirst, rank: rank))

@@ -1,4 +1,5 @@
-/// ONNX LayerNormalization over the axes from `axis` on: inputs x, scale, bias?. Outputs y, mean, inverse standard deviation.
+/// ONNX LayerNormalization over the axes from `axis` on: inputs x, scale, bias?. Outputs y, mean, inverse standard
+/// deviation.
 public struct LayerNormalization: Operator, Hashable {
     public var axis: Int, epsilon: Float
     public init(axis: Int = -1, epsilon: Float = 1e-5) {
@@ -20,7 +21,8 @@ extension LayerNormalization {
             try parameter.require(ElementType.floatingPoint)
             let whole = try broadcast([x, parameter])
             guard whole == nil || whole == shape else {
-                throw parameter.error(expected: "a shape that broadcasts to \(shape)", found: "shape \(parameter.shape!)")
+                throw parameter.error(
+                    expected: "a shape that broadcasts to \(shape)", found: "shape \(parameter.shape!)")
             }
         }
         let statistics = shape.indices.map { $0 < axis ? shape[$0] : 1 }

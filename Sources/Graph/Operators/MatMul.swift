@@ -58,7 +58,8 @@ extension MatMul {
                         // One product serves all of A's batches.
                         let rows = aShape.dropLast().reduce(1, *)
                         Element.gemm(
-                            transA: false, transB: false, m: rows, n: n, k: k, alpha: 1, a.baseAddress!, k, b.baseAddress!,
+                            transA: false, transB: false, m: rows, n: n, k: k, alpha: 1, a.baseAddress!, k,
+                            b.baseAddress!,
                             n, beta: 0, output.baseAddress!, n)
                         return
                     }

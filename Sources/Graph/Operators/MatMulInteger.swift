@@ -31,7 +31,8 @@ extension MatMulInteger {
         let rowwise = inputs.optional(2).map { $0.count == 1 ? $0.reshaped([]) : $0.reshaped([$0.count, 1]) }
         let columnwise = inputs.optional(3).map { $0.count == 1 ? $0.reshaped([]) : $0.reshaped([$0.count]) }
         return [
-            try MatMul().evaluate([a.withoutZeroPoint(rowwise), b.withoutZeroPoint(columnwise)])[0].converted(to: .int32)
+            try MatMul().evaluate([a.withoutZeroPoint(rowwise), b.withoutZeroPoint(columnwise)])[0].converted(
+                to: .int32)
         ]
     }
 }
@@ -41,6 +42,7 @@ extension Tensor {
     func withoutZeroPoint(_ zeroPoint: Tensor?) -> Tensor {
         let wide = converted(to: .float64)
         guard let zeroPoint else { return wide }
-        return Tensor.map(wide, zeroPoint.converted(to: .float64), shape: shape) { (x: Double, zero: Double) in x - zero }
+        return Tensor.map(wide, zeroPoint.converted(to: .float64), shape: shape) { (x: Double, zero: Double) in x - zero
+        }
     }
 }

@@ -30,7 +30,8 @@ extension Pad {
             }
             guard shape[axis] >= 0, min(begin, end) >= -extent, furthest <= 0 || furthest <= limit else {
                 throw OperatorError(
-                    subject: "input 1 (pads)", expected: "\(mode) padding that axis \(axis) of \(extent) elements allows",
+                    subject: "input 1 (pads)",
+                    expected: "\(mode) padding that axis \(axis) of \(extent) elements allows",
                     found: "\(begin) and \(end)")
             }
         }

@@ -68,7 +68,8 @@ extension Pool {
             ]
         case .lp(let p):
             return [
-                x.elementType == .float64 ? norms(x, shape, window, p, Double.self) : norms(x, shape, window, p, Float.self)
+                x.elementType == .float64
+                    ? norms(x, shape, window, p, Double.self) : norms(x, shape, window, p, Float.self)
             ]
         }
     }
@@ -78,8 +79,8 @@ extension Pool {
         layout == .channelsFirst ? (channels * pixels, 1, pixels) : (channels * pixels, channels, 1)
     }
 
-    /// Calls `body` for every output pixel with the input pixels that its window sees and the number of its elements that
-    /// lie in the input or the padding.
+    /// Calls `body` for every output pixel with the input pixels that its window sees and the number of its elements
+    /// that lie in the input or the padding.
     private func forEachWindow(
         _ outer: SlidingWindow, _ body: (_ pixel: Int, _ positions: [Int], _ countWithPadding: Int) -> Void
     ) {

@@ -60,7 +60,8 @@ extension QuantizeLinear {
     }
 }
 
-/// Which scale belongs to which element: one for all, one for each index of an axis, or one for each block along an axis.
+/// Which scale belongs to which element: one for all, one for each index of an axis, or one for each block along an
+/// axis.
 struct ScaleLayout {
     private let outer: Int, extent: Int, inner: Int
     /// Elements along the axis that share a scale, and whether scales differ along the other axes too.

@@ -29,7 +29,8 @@ extension ScatterND {
 }
 
 extension Tensor {
-    /// The tensor with runs of `inner` elements, at `positions` counted in runs, taken from `updates` one after the other.
+    /// The tensor with runs of `inner` elements, at `positions` counted in runs, taken from `updates` one after the
+    /// other.
     func replacing(_ positions: [Int], with updates: Tensor, inner: Int) -> Tensor {
         let runBytes = inner * elementType.byteCount
         return Tensor(unsafeUninitialized: elementType, shape: shape) { bytes in

@@ -1,4 +1,5 @@
-/// ONNX Shape: extents of axes `start` ..< `end` as int64. Negative bounds count from the end; all are clamped to the rank.
+/// ONNX Shape: extents of axes `start` ..< `end` as int64. Negative bounds count from the end; all are clamped to the
+/// rank.
 public struct Shape: Operator, Hashable {
     public var start: Int, end: Int?
     public init(start: Int = 0, end: Int? = nil) { (self.start, self.end) = (start, end) }

@@ -40,8 +40,8 @@ extension Softmax {
                         sum += exponential
                     }
                     if isLog {
-                        let shift = greatest + Element.log(sum)
-                        for index in 0..<extent { target[index * inner] = source[index * inner] - shift }
+                        let logarithm = Element.log(sum)
+                        for index in 0..<extent { target[index * inner] = source[index * inner] - greatest - logarithm }
                     } else {
                         for index in 0..<extent { target[index * inner] /= sum }
                     }

@@ -8,7 +8,9 @@ public struct Tile: Operator, Hashable {
 extension Tile {
     public func infer(_ inputs: [InputFacts?]) throws(OperatorError) -> [TensorType] {
         let (data, repeats) = (try inputs.operand(0, "data"), try inputs.operand(1, "repeats"))
-        guard let counts = try repeats.integers(), let shape = data.shape else { return [TensorType(data.elementType, nil)] }
+        guard let counts = try repeats.integers(), let shape = data.shape else {
+            return [TensorType(data.elementType, nil)]
+        }
         guard counts.count == shape.count, counts.allSatisfy({ $0 >= 0 }) else {
             throw repeats.error(expected: "\(shape.count) numbers that are not negative", found: "\(counts)")
         }

@@ -31,7 +31,8 @@ extension TopK {
         return select(x, try normalized(axis: axis, rank: x.shape.count), shape, x.elementType.numericType!)
     }
 
-    private func select<Element: NumericElement>(_ x: Tensor, _ axis: Int, _ shape: [Int], _: Element.Type) -> [Tensor] {
+    private func select<Element: NumericElement>(_ x: Tensor, _ axis: Int, _ shape: [Int], _: Element.Type) -> [Tensor]
+    {
         let (extent, count, inner) = (x.shape[axis], shape[axis], x.shape[(axis + 1)...].reduce(1, *))
         let lines = x.shape[..<axis].reduce(1, *) * inner
         let elements = x.elements(as: Element.self)

@@ -5,9 +5,15 @@ public struct Unary: Operator, Hashable {
         case sign, sin, sinh, sqrt, tan, tanh, sigmoid, relu, softplus, softsign, mish, hardSwish, square, rsqrt, not
         case isNaN
         case isInf(detectNegative: Bool, detectPositive: Bool)
-        case leakyRelu(alpha: Float), elu(alpha: Float), celu(alpha: Float), selu(alpha: Float, gamma: Float)
-        case thresholdedRelu(alpha: Float), hardSigmoid(alpha: Float, beta: Float), shrink(bias: Float, lambda: Float)
-        case gelu(tanhApproximation: Bool), swish(alpha: Float)
+        case leakyRelu(alpha: Float)
+        case elu(alpha: Float)
+        case celu(alpha: Float)
+        case selu(alpha: Float, gamma: Float)
+        case thresholdedRelu(alpha: Float)
+        case hardSigmoid(alpha: Float, beta: Float)
+        case shrink(bias: Float, lambda: Float)
+        case gelu(tanhApproximation: Bool)
+        case swish(alpha: Float)
     }
     public var function: Function
     public init(_ function: Function) { self.function = function }

@@ -8,7 +8,9 @@ public struct Unsqueeze: Operator, Hashable {
 extension Unsqueeze {
     public func infer(_ inputs: [InputFacts?]) throws(OperatorError) -> [TensorType] {
         let (data, axes) = (try inputs.operand(0, "data"), try inputs.operand(1, "axes"))
-        guard let values = try axes.integers(), let shape = data.shape else { return [TensorType(data.elementType, nil)] }
+        guard let values = try axes.integers(), let shape = data.shape else {
+            return [TensorType(data.elementType, nil)]
+        }
         let rank = shape.count + values.count
         let added = try normalized(axes: values, rank: rank, subject: axes.subject)
         var extents = shape.makeIterator()

@@ -9,7 +9,7 @@ struct SlidingWindow {
     var output: [Int]
 
     /// Resolves attributes for inputs of extents `input`. Empty `strides` and `dilations` mean ones. With `ceilMode` a
-    /// last partial window counts, unless it would start in the padding at the end.
+    /// last partial window counts; a window that would start in the padding at the end does not.
     init(
         input: [Int], kernel: [Int], strides: [Int], dilations: [Int], padding: Padding, ceilMode: Bool = false
     ) throws(OperatorError) {
@@ -47,9 +47,9 @@ struct SlidingWindow {
                     subject: "spatial axis \(axis)", expected: "a window of \(span) to fit",
                     found: "\(extent) elements with padding \(padBegin[axis]) and \(padEnd[axis])")
             }
-            var output = room / stride + 1
-            if ceilMode && room % stride != 0 && output * stride < extent + padBegin[axis] { output += 1 }
-            return output
+            if !ceilMode { return room / stride + 1 }
+            let output = (room + stride - 1) / stride + 1
+            return (output - 1) * stride < extent + padBegin[axis] ? output : output - 1
         }
     }
 

@@ -12,7 +12,8 @@ extension Tensor {
         }
     }
 
-    private func converted<From: ConvertibleElement, To: ConvertibleElement>(from _: From.Type, to _: To.Type) -> Tensor {
+    private func converted<From: ConvertibleElement, To: ConvertibleElement>(from _: From.Type, to _: To.Type) -> Tensor
+    {
         if To.isInteger && From.isInteger { return mapped(From.self, To.self) { To(integer: $0.integer) } }
         return mapped(From.self, To.self) { To(real: $0.real) }
     }

@@ -1,6 +1,6 @@
 extension Tensor {
-    /// The tensor whose element at (i, j, …) is this one's at (tables[0][i], tables[1][j], …), or `fill` (a tensor of one
-    /// element of the same type, by default zero) where an entry is negative. Nil stands for the whole axis.
+    /// The tensor whose element at (i, j, …) is this one's at (tables[0][i], tables[1][j], …), or `fill` (a tensor of
+    /// one element of the same type, by default zero) where an entry is negative. Nil stands for the whole axis.
     func indexed(_ tables: [[Int]?], fill: Tensor? = nil) -> Tensor {
         switch elementType.byteCount {
         case 1: indexed(tables, fill, UInt8.self)
@@ -10,7 +10,9 @@ extension Tensor {
         }
     }
 
-    private func indexed<Bits: FixedWidthInteger & BitwiseCopyable>(_ tables: [[Int]?], _ fill: Tensor?, _: Bits.Type) -> Tensor {
+    private func indexed<Bits: FixedWidthInteger & BitwiseCopyable>(_ tables: [[Int]?], _ fill: Tensor?, _: Bits.Type)
+        -> Tensor
+    {
         precondition(tables.count == shape.count)
         // Whole trailing axes are copied in one piece.
         var inner = 1
