@@ -3,14 +3,6 @@
 #pragma once
 #include "avx2.h"
 
-// Sums of neighbours in the order of VPHADDD, which is slower than its parts: channels 0 1 4 5 | 2 3 6 7.
-SWIFTLET_AVX2_INLINE __m256i pairwise(__m256i low, __m256i high) {
-    const __m256 a = _mm256_castsi256_ps(low), b = _mm256_castsi256_ps(high);
-    return _mm256_add_epi32(
-        _mm256_castps_si256(_mm256_shuffle_ps(a, b, _MM_SHUFFLE(2, 0, 2, 0))),
-        _mm256_castps_si256(_mm256_shuffle_ps(a, b, _MM_SHUFFLE(3, 1, 3, 1))));
-}
-
 SWIFTLET_AVX2_INLINE void gemm_s16s8_avx2(const swiftlet_gemm_s8_arguments *a, const int tile) {
     const output_range_avx2 range = output_range(a->zeroPoint, a->lowest, a->highest);
     const intptr_t quads = a->quads;
@@ -40,12 +32,12 @@ SWIFTLET_AVX2_INLINE void gemm_s16s8_avx2(const swiftlet_gemm_s8_arguments *a, c
             }
         }
 
-        // The scales in the order that pairwise sums leave.
+        // HADD leaves the channels as 0 1 4 5 | 2 3 6 7, so the scales are brought into that order too.
         const __m256 scales = _mm256_castpd_ps(
             _mm256_permute4x64_pd(_mm256_castps_pd(_mm256_loadu_ps(a->scales + o)), _MM_SHUFFLE(3, 1, 2, 0)));
         __m256i value[8];
 #pragma clang loop unroll(full)
-        for (int p = 0; p < tile; p++) value[p] = scaled(pairwise(low[p], high[p]), scales);
+        for (int p = 0; p < tile; p++) value[p] = scaled(_mm256_hadd_epi32(low[p], high[p]), scales);
 
         const int32_t channels = a->channels - o;
 #pragma clang loop unroll(full)

@@ -115,7 +115,8 @@ public struct Convolution: Sendable {
             blockTiles = g.isDepthwise ? 1 : max(1, min(Convolution.maximumBlock, blockBytes / tileBytes))
             rowsOffset = zeroRowBytes
             wideOffset = rowsOffset + align(blockTiles * g.taps * Convolution.maximumTile * 8)
-            byteCount = g.isDepthwise ? wideOffset : wideOffset + align(blockTiles * tileBytes + 64)
+            let widePixels = min(blockTiles * Convolution.maximumTile, g.outputPixels)
+            byteCount = g.isDepthwise ? wideOffset : wideOffset + align(widePixels * widePixelStride * 2)
         }
     }
 
