@@ -48,7 +48,7 @@ let package = Package(
         .testTarget(name: "TelemetryTests", dependencies: ["NestFormat", "Platform", "Telemetry"]),
         .testTarget(name: "RunnerTests", dependencies: ["Runner"]),
         .testTarget(name: "GraphTests", dependencies: ["Graph"]),
-        .testTarget(name: "ImportersTests", dependencies: ["Graph", "Importers"]),
+        .testTarget(name: "ImportersTests", dependencies: ["Graph", "Importers", "Platform"]),
         .testTarget(name: "CompilerTests", dependencies: ["Compiler", "Importers"]),
         .testTarget(name: "ReportsTests", dependencies: ["Reports", "Telemetry"]),
     ]

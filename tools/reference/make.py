@@ -1,6 +1,7 @@
 """Reference outputs of LiteRT and ONNX Runtime; see README.md in this folder.
 
 make.py outputs ROOT OUT [MODEL...]   inputs and raw outputs of every model on images that suit it, as .npy
+make.py cases FOLDER GOLDEN           outputs of the one-operator models that TFLiteOperatorTests writes
 make.py accuracy ROOT                 top-1 of each row of the table in ROOT/SOURCES.md
 """
 
@@ -84,7 +85,8 @@ def real_input(name, image):
         p = stretched(image, 320, 320)[:, :, ::-1].astype(F)
         return planar((p - np.array([103.53, 116.28, 123.675], F)) / np.array([57.375, 57.12, 58.395], F))
     if name.startswith("person_detect"):
-        return (np.asarray(image.convert("L").resize((96, 96), Image.BILINEAR), F)[:, :, None] - F(127)) / F(127.5)
+        gray = np.asarray(image.convert("L").resize((96, 96), Image.BILINEAR), np.uint8)
+        return (gray.view(np.int8).astype(F) + F(1))[:, :, None] / F(127.5)
     raise SystemExit(f"no preprocessing known for {name}")
 
 
@@ -186,6 +188,30 @@ def outputs(root, out, only):
         print(name, inputs[0].shape, [r.shape for r in results[0]], flush=True)
 
 
+def cases(folder, golden):
+    """One line for each output: case|extents|elements. LiteRT's reference kernels, no delegate."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    lines = ["# Outputs of LiteRT's reference kernels, by `tools/reference/make.py cases`: case|extents|elements."]
+    for path in sorted(folder.glob("*.tflite")):
+        try:
+            interpreter = Interpreter(str(path), experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+        except (ValueError, RuntimeError):  # a few operators have no reference kernel
+            interpreter = Interpreter(str(path))
+        interpreter.allocate_tensors()
+        for index, detail in enumerate(interpreter.get_input_details()):
+            data = np.fromfile(folder / f"{path.stem}.input{index}", detail["dtype"])
+            interpreter.set_tensor(detail["index"], data.reshape(detail["shape"]))
+        interpreter.invoke()
+        for detail in interpreter.get_output_details():
+            result = interpreter.get_tensor(detail["index"])
+            elements = [repr(x.item()) if result.dtype == F else str(int(x)) for x in result.ravel()]
+            shape = ",".join(map(str, result.shape))
+            lines.append(f"{path.stem}|{shape}|{' '.join(f'{float(e):.7g}' for e in elements)}")
+    golden.write_text("\n".join(lines) + "\n")
+    print(len(lines) - 1, "outputs")
+
+
 def rows(path):
     with open(path) as file:
         return list(csv.DictReader(file))
@@ -218,5 +244,7 @@ if __name__ == "__main__":
     command, root = sys.argv[1], pathlib.Path(sys.argv[2])
     if command == "accuracy":
         accuracy(root)
+    elif command == "cases":
+        cases(root, pathlib.Path(sys.argv[3]))
     else:
         outputs(root, pathlib.Path(sys.argv[3]), sys.argv[4:])

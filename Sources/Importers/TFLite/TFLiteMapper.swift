@@ -31,9 +31,11 @@ final class TFLiteMapper {
     private static let nothing = TFLiteOperator(
         builtinCode: TFLiteOperator.custom, customCode: "", inputs: [], outputs: [], optionsType: 0)
 
-    /// Maps the whole model; `problems` then holds all that was wrong.
+    /// Maps the whole model; `problems` then holds all that was wrong. Without sound inputs nothing else is looked at: what
+    /// would be found depends on their shapes.
     func map(_ options: ImportOptions) -> Graph {
         addInputs(options)
+        if !problems.isEmpty { return inference.graph }
         for operation in model.operators {
             current = operation
             currentName = operation.outputs.first.map { model.tensors[$0].name } ?? ""
@@ -75,8 +77,6 @@ final class TFLiteMapper {
                 inference.graph.inputs.append(port)
             } catch {
                 problems.append(error)
-                let value = Value(name: tensor.name, elementType: .float32, shape: nil)
-                valueOfTensor[index] = addValue(value)
             }
         }
     }
@@ -93,10 +93,10 @@ final class TFLiteMapper {
         var shape = tensor.shape
         if shape.first == -1 { shape[0] = 1 }
         guard shape.allSatisfy({ $0 > 0 }), ShapeInference.count(shape) != nil else {
+            let extents = shape.map { $0 > 0 ? "\($0)" : "N" }.joined(separator: ",")
             throw GraphProblem(
                 subject: "input \"\(tensor.name)\"", expected: "positive extents of at most 2^40 elements in all",
-                found: "shape \(tensor.shape)",
-                remedy: "Give the extents with --input-shape \(tensor.name)=…")
+                found: "shape \(tensor.shape)", remedy: "Give the extents with --input-shape \(tensor.name)=\(extents).")
         }
         return shape
     }
