@@ -103,7 +103,8 @@ final class TFLiteDiagnosisTests: XCTestCase {
             prefix + "constant \"t1\": expected 24 bytes for shape [3, 2, 2, 2] of UINT8, found 23.")
         XCTAssertEqual(
             problem { $0.isVariable = true },
-            prefix + "tensor \"t1\": expected a tensor without state, found a variable. Convert the model again with its "
+            prefix
+                + "tensor \"t1\": expected a tensor without state, found a variable. Convert the model again with its "
                 + "state as inputs and outputs.")
     }
 

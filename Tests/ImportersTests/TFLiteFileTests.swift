@@ -4,13 +4,15 @@ import XCTest
 
 /// Bytes that are not, or not quite, a TFLite file: a named error, never a crash.
 final class TFLiteFileTests: XCTestCase {
-    /// A small quantized network whose parts cover most of the reader: conv, fused activation, reshape, custom operator.
+    /// A small quantized network whose parts cover most of the reader: conv, fused activation, reshape, custom
+    /// operator.
     static func smallModel() -> TFLiteModelWriter {
         var model = TFLiteModelWriter()
         let x = model.add(.quantized(.uint8, [1, 4, 4, 2], 0.5, 128).named("image"))
         let weights = model.add(
             TFLiteTensorSpec(
-                type: .uint8, shape: [3, 2, 2, 2], scales: [0.25], zeroPoints: [100], data: (0..<24).map { UInt8($0 * 9) }))
+                type: .uint8, shape: [3, 2, 2, 2], scales: [0.25], zeroPoints: [100],
+                data: (0..<24).map { UInt8($0 * 9) }))
         let bias = model.add(
             TFLiteTensorSpec(
                 type: .int32, shape: [3], scales: [0.125], zeroPoints: [0], data: [1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0]))
@@ -20,7 +22,8 @@ final class TFLiteFileTests: XCTestCase {
         let shape = model.add(.ints([1, -1]))
         let flat = model.add(22, [conv[0], shape], to: [.quantized(.uint8, [1, 48], 1, 0)], 17, [0: .ints([1, -1])])
         model.inputs = [x]
-        model.outputs = model.add(25, flat, to: [.quantized(.uint8, [1, 48], 1 / 256, 0).named("scores")], 9, [0: .float(1)])
+        model.outputs = model.add(
+            25, flat, to: [.quantized(.uint8, [1, 48], 1 / 256, 0).named("scores")], 9, [0: .float(1)])
         return model
     }
 
@@ -99,7 +102,8 @@ final class TFLiteFileTests: XCTestCase {
             }
         }
         XCTAssertEqual(
-            text([]), "byte 4: expected the identifier \"TFL3\", found []. Is this a .tflite file, whole and uncompressed?")
+            text([]),
+            "byte 4: expected the identifier \"TFL3\", found []. Is this a .tflite file, whole and uncompressed?")
         var model = Self.smallModel()
         model.version = 2
         XCTAssert(text(model.bytes()).hasSuffix("expected schema version 3, found 2."), text(model.bytes()))

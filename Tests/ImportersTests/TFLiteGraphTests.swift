@@ -52,7 +52,8 @@ final class TFLiteGraphTests: XCTestCase {
         // The annotation is the activation's output's; between the two values are real.
         XCTAssertEqual(graph.nodes.map(\.op.name), ["Conv", "Relu"])
         XCTAssertNil(graph[graph.nodes[0].outputs[0]!].quantization)
-        XCTAssertEqual(graph[graph.nodes[1].outputs[0]!].quantization, Quantization(elementType: .int8, scale: 1, zeroPoint: 0))
+        XCTAssertEqual(
+            graph[graph.nodes[1].outputs[0]!].quantization, Quantization(elementType: .int8, scale: 1, zeroPoint: 0))
         XCTAssertEqual(graph.nodes.map(\.name), ["y/pre_activation", "y"])
         XCTAssertEqual(graph.inputs.map(\.elementType), [.int8])
         XCTAssertEqual(graph[graph.inputs[0].value].elementType, .float32)
@@ -77,7 +78,8 @@ final class TFLiteGraphTests: XCTestCase {
         plain.scales = []
         plain.zeroPoints = []
         let graph = try product(
-            9, .quantized(.int8, [1, 3], 0.5, 0), int8([2, 3], [0.25], axis: 0), plain, .quantized(.int8, [1, 2], 1, 0),
+            9, .quantized(.int8, [1, 3], 0.5, 0), int8([2, 3], [0.25], axis: 0), plain,
+            .quantized(.int8, [1, 2], 1, 0),
             8, [:])
         XCTAssertEqual(
             try input(graph, 2).quantization, Quantization(elementType: .int32, scale: 0.125, zeroPoint: 0))
@@ -104,7 +106,8 @@ final class TFLiteGraphTests: XCTestCase {
         var model = TFLiteModelWriter()
         let x = model.add(.float([1, 2]).named("x"))
         let halves = model.add(
-            TFLiteTensorSpec(type: .float16, shape: [1, 2], data: ([1.5, -2] as [Float16]).withUnsafeBytes(Array.init)))
+            TFLiteTensorSpec(
+                type: .float16, shape: [1, 2], data: ([1.5, -2] as [Float16]).withUnsafeBytes(Array.init)))
         let weights = model.add(6, [halves], to: [.float([1, 2]).named("w")])
         model.inputs = [x]
         model.outputs = model.add(9, [x] + weights, to: [.float([1, 1])], 8, [:])
@@ -152,7 +155,8 @@ final class TFLiteGraphTests: XCTestCase {
         var model = TFLiteModelWriter()
         let x = model.add(.float([1, chain.size[0], chain.size[1], 2]).named("x"))
         let block = model.add(.ints(chain.block))
-        let phases = model.add(38, [x, block, model.add(.ints(chain.pads, [2, 2]))], to: [.float([6, 1, 1, 2])], 25, [:])
+        let phases = model.add(
+            38, [x, block, model.add(.ints(chain.pads, [2, 2]))], to: [.float([6, 1, 1, 2])], 25, [:])
         var generator = CaseGenerator("chain")
         let weights = model.add(.floats((0..<54).map { _ in generator.real(-1...1) }, [3, 3, 3, 2]))
         let conv = model.add(
@@ -167,14 +171,16 @@ final class TFLiteGraphTests: XCTestCase {
 
     private func run(_ graph: Graph, _ size: [Int]) throws -> Tensor {
         var generator = CaseGenerator("pixels")
-        let x = Tensor((0..<size[0] * size[1] * 2).map { _ in generator.real(-1...1) }, shape: [1, size[0], size[1], 2])
+        let x = Tensor(
+            (0..<size[0] * size[1] * 2).map { _ in generator.real(-1...1) }, shape: [1, size[0], size[1], 2])
         return try XCTUnwrap(try Executor(graph).run(["x": x])["y"])
     }
 
     func testDilatedConvolutionsAreFusedAndGiveTheSame() throws {
         for item in [
             // 9 + 5 = 14 rows of phases of 2; 8 + 7 = 15 columns of phases of 3.
-            Chain(), Chain(crops: [1, 2, 3, 1]), Chain(activation: 0), Chain(padding: 0), Chain(padding: 0, activation: 3),
+            Chain(), Chain(crops: [1, 2, 3, 1]), Chain(activation: 0), Chain(padding: 0),
+            Chain(padding: 0, activation: 3),
             Chain(size: [13, 13], block: [4, 4], pads: [4, 7, 4, 7], crops: [0, 3, 0, 3]),
         ] {
             let model = chain(item)

@@ -46,12 +46,14 @@ final class TFLiteModelTests: XCTestCase {
     func testShapeChainsAndPhasesAreGone() throws {
         let graph = try load("version-RFB-320_without_postprocessing.tflite")
         let left = Set(graph.nodes.map(\.op.name))
-        XCTAssert(left.isDisjoint(with: ["Shape", "StridedSlice", "Slice", "SpaceToBatch", "BatchToSpace", "Cast"]), "\(left)")
+        XCTAssert(
+            left.isDisjoint(with: ["Shape", "StridedSlice", "Slice", "SpaceToBatch", "BatchToSpace", "Cast"]), "\(left)"
+        )
         XCTAssertEqual(graph.outputs.map { graph[$0.value].shape }, [[1, 4420, 4], [1, 4420, 2]])
     }
 
-    /// tflite-support's object_detector_test.cc: a cat of score 0.64 at x 54, y 396, width 393, height 196, two more cats
-    /// and a dog.
+    /// tflite-support's object_detector_test.cc: a cat of score 0.64 at x 54, y 396, width 393, height 196, two more
+    /// cats and a dog.
     func testDetectorFindsCatsAndDog() throws {
         let graph = try load("coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.tflite")
         let picture = try TestPicture(file("images/golden/cats_and_dogs.jpg"))
@@ -108,8 +110,8 @@ final class TFLiteModelTests: XCTestCase {
         XCTAssertEqual(rows, 17)
     }
 
-    /// TensorFlow Lite Micro's person detection example: output 1 is "person". As there, the bytes of the pictures are the
-    /// int8 input itself.
+    /// TensorFlow Lite Micro's person detection example: output 1 is "person". As there, the bytes of the pictures are
+    /// the int8 input itself.
     func testPersonOrNot() throws {
         let graph = try load("person_detect.tflite")
         let executor = try Executor(graph)

@@ -180,7 +180,8 @@ struct TFLiteModelWriter: Sendable {
         let outputs = specs.map { add($0) }
         operations.append(
             Operation(
-                code: code, custom: custom, inputs: inputs, outputs: outputs, optionsType: optionsType, options: options,
+                code: code, custom: custom, inputs: inputs, outputs: outputs, optionsType: optionsType,
+                options: options,
                 customOptions: customOptions))
         return outputs
     }

@@ -19,8 +19,10 @@ struct TFLiteOperatorCase: Sendable {
                 return Tensor(
                     (0..<count).map { _ in Int32(generator.real(domain).rounded()) }, shape: spec.shape)
             case .bool: return Tensor((0..<count).map { _ in generator.next() & 1 == 1 }, shape: spec.shape)
-            case .uint8: return Tensor((0..<count).map { _ in UInt8(truncatingIfNeeded: generator.next()) }, shape: spec.shape)
-            case .int8: return Tensor((0..<count).map { _ in Int8(truncatingIfNeeded: generator.next()) }, shape: spec.shape)
+            case .uint8:
+                return Tensor((0..<count).map { _ in UInt8(truncatingIfNeeded: generator.next()) }, shape: spec.shape)
+            case .int8:
+                return Tensor((0..<count).map { _ in Int8(truncatingIfNeeded: generator.next()) }, shape: spec.shape)
             default: preconditionFailure("no inputs of type \(spec.type)")
             }
         }
@@ -148,9 +150,13 @@ extension TFLiteOperatorCase {
             Self("POW", 78, [x, x], [x], domain: 1...3),
             Self("SQUARED_DIFFERENCE", 99, [x, row], [x]),
             Self("FLOOR_DIV", 90, [x, .floats([1.5, -2, 3, -0.75], [4])], [x]),
-            Self("FLOOR_DIV integers", 90, [.int([8]), .ints([3, -3, 2, -2, 5, -5, 1, 7])], [.int([8])], domain: -20...20),
+            Self(
+                "FLOOR_DIV integers", 90, [.int([8]), .ints([3, -3, 2, -2, 5, -5, 1, 7])], [.int([8])], domain: -20...20
+            ),
             Self("FLOOR_MOD", 95, [x, .floats([1.5, -2, 3, -0.75], [4])], [x]),
-            Self("FLOOR_MOD integers", 95, [.int([8]), .ints([3, -3, 2, -2, 5, -5, 1, 7])], [.int([8])], domain: -20...20),
+            Self(
+                "FLOOR_MOD integers", 95, [.int([8]), .ints([3, -3, 2, -2, 5, -5, 1, 7])], [.int([8])], domain: -20...20
+            ),
             Self("ADD_N", 106, [x, x, x], [x]),
             Self("PRELU", 54, [.float([1, 2, 3, 4]), weights("p", [1, 1, 4])], [.float([1, 2, 3, 4])]),
             Self("LEAKY_RELU", 98, [x], [x], 75, [0: .float(0.25)]),
@@ -282,7 +288,9 @@ extension TFLiteOperatorCase {
         var cases: [Self] = []
         for (size, label) in [([7, 9], "up"), ([2, 3], "down"), ([1, 1], "to one")] as [([Int32], String)] {
             let y = TFLiteTensorSpec.float([1, Int(size[0]), Int(size[1]), 2])
-            for (mode, align, half) in [("", 0, 0), (" corners", 1, 0), (" half pixels", 0, 1)] as [(String, Int8, Int8)] {
+            for (mode, align, half) in [("", 0, 0), (" corners", 1, 0), (" half pixels", 0, 1)]
+                as [(String, Int8, Int8)]
+            {
                 cases.append(
                     Self(
                         "RESIZE_BILINEAR \(label)\(mode)", 23, [x, .ints(size)], [y], 15,
@@ -331,7 +339,9 @@ extension TFLiteOperatorCase {
                     int32Bias([-100, 2000, 0], [0.02 * 0.05]),
                 ], [int8([2, 3], 0.07, 2)], 8, [:]),
             Self("ADD int8", 0, [int8([24], 0.05, 7), int8([24], 0.03, -9)], [int8([24], 0.06, 1)], 11, [:]),
-            Self("MUL int8 relu6", 18, [int8([24], 0.05, 7), int8([24], 0.03, -9)], [int8([24], 0.06, 1)], 21, [0: .byte(3)]),
+            Self(
+                "MUL int8 relu6", 18, [int8([24], 0.05, 7), int8([24], 0.03, -9)], [int8([24], 0.06, 1)], 21,
+                [0: .byte(3)]),
             Self("LOGISTIC int8", 14, [int8([24], 0.05, 7)], [int8([24], 1 / 256, -128)]),
             Self("TANH int8", 28, [int8([24], 0.05, 7)], [int8([24], 1 / 128, 0)]),
             Self("SOFTMAX int8", 25, [int8([2, 12], 0.1, 7)], [int8([2, 12], 1 / 256, -128)], 9, [0: .float(1)]),

@@ -16,7 +16,8 @@ final class TFLiteOperatorTests: XCTestCase {
 
     private func expectations() throws -> [String: [Expected]] {
         var result: [String: [Expected]] = [:]
-        for line in try String(contentsOf: Self.golden, encoding: .utf8).split(separator: "\n") where !line.hasPrefix("#") {
+        for line in try String(contentsOf: Self.golden, encoding: .utf8).split(separator: "\n")
+        where !line.hasPrefix("#") {
             let fields = line.split(separator: "|", omittingEmptySubsequences: false)
             result[String(fields[0]), default: []].append(
                 Expected(
@@ -44,7 +45,8 @@ final class TFLiteOperatorTests: XCTestCase {
 
     func testOperatorsGiveWhatLiteRTGives() throws {
         let expectations = try expectations()
-        XCTAssertEqual(Set(TFLiteOperatorCase.all.map(\.name)), Set(expectations.keys), "the golden file is out of date")
+        XCTAssertEqual(
+            Set(TFLiteOperatorCase.all.map(\.name)), Set(expectations.keys), "the golden file is out of date")
         XCTAssertEqual(TFLiteOperatorCase.all.count, expectations.count, "names of cases are not unique")
         for item in TFLiteOperatorCase.all {
             do {

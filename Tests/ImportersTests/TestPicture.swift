@@ -29,14 +29,18 @@ struct TestPicture {
 
     /// 24 bits (BGR) or 8 bits with a gray palette, rows from the bottom, each padded to four bytes.
     private init(bmp: [UInt8]) {
-        func integer(_ offset: Int, _ count: Int) -> Int { (0..<count).reduce(0) { $0 | Int(bmp[offset + $1]) << (8 * $1) } }
+        func integer(_ offset: Int, _ count: Int) -> Int {
+            (0..<count).reduce(0) { $0 | Int(bmp[offset + $1]) << (8 * $1) }
+        }
         let (start, bits) = (integer(10, 4), integer(28, 2))
         (width, height, channels) = (integer(18, 4), integer(22, 4), bits / 8)
         let rowBytes = (width * channels + 3) / 4 * 4
         samples = []
         for y in (0..<height).reversed() {
             for x in 0..<width {
-                for channel in (0..<channels).reversed() { samples.append(bmp[start + y * rowBytes + x * channels + channel]) }
+                for channel in (0..<channels).reversed() {
+                    samples.append(bmp[start + y * rowBytes + x * channels + channel])
+                }
             }
         }
     }
@@ -51,7 +55,9 @@ struct TestPicture {
         var position = 8
         while position + 8 <= png.count {
             let count = integer(position)
-            if png[position + 4..<position + 8].elementsEqual("IDAT".utf8) { packed += png[position + 8..<position + 8 + count] }
+            if png[position + 4..<position + 8].elementsEqual("IDAT".utf8) {
+                packed += png[position + 8..<position + 8 + count]
+            }
             position += count + 12
         }
         // Two bytes of zlib header, a deflate stream, four bytes of checksum.
@@ -83,8 +89,8 @@ struct TestPicture {
         }
     }
 
-    /// Stretched to another size as Pillow's BILINEAR does: a triangle as wide as the larger step, rounded to 8 bits after
-    /// the horizontal and after the vertical pass.
+    /// Stretched to another size as Pillow's BILINEAR does: a triangle as wide as the larger step, rounded to 8 bits
+    /// after the horizontal and after the vertical pass.
     func resized(_ newWidth: Int, _ newHeight: Int) -> [UInt8] {
         let rows = Self.resample(samples, outer: height, from: width, to: newWidth, inner: channels)
         return Self.resample(rows, outer: 1, from: height, to: newHeight, inner: newWidth * channels)
@@ -204,7 +210,8 @@ private struct Inflater {
             } else if next == 256 {
                 return
             } else {
-                // Lengths: 8 of one step, then 4 for each power of two; 285 is 258. Distances: 4, then 2 for each power.
+                // Lengths: 8 of one step, then 4 for each power of two; 285 is 258. Distances: 4, then 2 for each
+                // power.
                 let code = next - 257
                 let extra = code < 8 || code == 28 ? 0 : code / 4 - 1
                 let length = code < 8 ? 3 + code : code == 28 ? 258 : 3 + ((4 + code % 4) << extra) + bits(extra)

@@ -21,18 +21,20 @@ enum FlexNumber: Sendable, Hashable {
 
 /// Reads the numbers and booleans of a FlexBuffers map, the form of custom operators' options. Every access is checked.
 ///
-/// Layout: the last byte is the root's width in bytes, the one before it the root's packed type (type << 2 | log2 of the
-/// width of what it points to), before them the root itself. A map's root is the distance back to its first value; before
-/// that value lie, each as wide as the values, the distance back to the vector of keys, the keys' width, and the count.
-/// The values' packed types follow the values. A key is the distance back to a zero-terminated string.
+/// Layout: the last byte is the root's width in bytes, the one before it the root's packed type (type << 2 | log2 of
+/// the width of what it points to), before them the root itself. A map's root is the distance back to its first value;
+/// before that value lie, each as wide as the values, the distance back to the vector of keys, the keys' width, and the
+/// count. The values' packed types follow the values. A key is the distance back to a zero-terminated string.
 struct FlexBuffer {
     let bytes: [UInt8]
     /// Where `bytes` begin in the file, for errors.
     let fileOffset: Int
 
     private enum Kind: UInt8 {
-        case integer = 1, unsigned, real
-        case indirectInteger = 6, indirectUnsigned, indirectReal, map
+        case integer = 1
+        case unsigned, real
+        case indirectInteger = 6
+        case indirectUnsigned, indirectReal, map
         case boolean = 26
     }
 
@@ -71,7 +73,8 @@ struct FlexBuffer {
         case .integer: return .integer(try signed(at: position, width: width))
         case .unsigned, .boolean: return .integer(try unsigned(at: position, width: width))
         case .real: return .real(try real(at: position, width: width))
-        case .indirectInteger: return .integer(try signed(at: try back(from: position, width: width), width: targetWidth))
+        case .indirectInteger:
+            return .integer(try signed(at: try back(from: position, width: width), width: targetWidth))
         case .indirectUnsigned:
             return .integer(try unsigned(at: try back(from: position, width: width), width: targetWidth))
         case .indirectReal: return .real(try real(at: try back(from: position, width: width), width: targetWidth))

@@ -1,10 +1,10 @@
 import Graph
 
 extension Graph {
-    /// Replaces SpaceToBatch → Conv → elementwise… → BatchToSpace, TensorFlow's way to write a dilated convolution, by one
-    /// Conv with dilations: the batch holds the phases of a grid whose spacing is the block, so a step in it is a step of
-    /// one block in the image. Chains that can't be written so (strides, other readers, other quantizations, crops larger
-    /// than the paddings) stay as they are.
+    /// Replaces SpaceToBatch → Conv → elementwise… → BatchToSpace, TensorFlow's way to write a dilated convolution, by
+    /// one Conv with dilations: the batch holds the phases of a grid whose spacing is the block, so a step in it is a
+    /// step of one block in the image. Chains that can't be written so (strides, other readers, other quantizations,
+    /// crops larger than the paddings) stay as they are.
     mutating func fuseDilatedConvolutions() {
         let producers = producerIndices()
         let readers = readerCounts()
@@ -16,7 +16,9 @@ extension Graph {
             // The last node before BatchToSpace writes its output.
             nodes[chain.beforeLast].outputs[0] = node.outputs[0]
             for index in chain.conv...last where chain.elementwise.contains(index) || index == chain.conv {
-                for case let output? in nodes[index].outputs where output != node.outputs[0] { self[output].shape = nil }
+                for case let output? in nodes[index].outputs where output != node.outputs[0] {
+                    self[output].shape = nil
+                }
             }
             removed.formUnion([chain.first, last])
         }
@@ -80,8 +82,11 @@ private struct DilatedChain {
             op.strides.allSatisfy({ $0 == 1 }), op.dilations.allSatisfy({ $0 == 1 }),
             let weights = graph.nodes[convIndex].inputs[1].flatMap({ graph[$0].shape }), weights.count == 4
         else { return nil }
-        func integers(_ node: Node, _ position: Int) -> [Int]? { node.inputs[position].flatMap { graph[$0].constant?.integers } }
-        guard let block = integers(start, 1), block.count == 2, block == integers(end, 1), let pads = integers(start, 2),
+        func integers(_ node: Node, _ position: Int) -> [Int]? {
+            node.inputs[position].flatMap { graph[$0].constant?.integers }
+        }
+        guard let block = integers(start, 1), block.count == 2, block == integers(end, 1),
+            let pads = integers(start, 2),
             let crops = integers(end, 2), pads.count == 4, crops.count == 4
         else { return nil }
         // [begin, end] for each axis in the file; all begins, then all ends in the graph.

@@ -45,8 +45,8 @@ extension TFLiteMapper {
         try emit(op, [x, weights, bias(x, weights)], try options.activation(4))
     }
 
-    /// TRANSPOSE_CONV: inputs output shape, weights [out, kh, kw, in], x, bias?. The paddings are those of the convolution
-    /// that makes x of the output.
+    /// TRANSPOSE_CONV: inputs output shape, weights [out, kh, kw, in], x, bias?. The paddings are those of the
+    /// convolution that makes x of the output.
     func transposedConvolution() throws(GraphProblem) {
         let options = try options(.transposeConv)
         let (stored, x) = (try input(1), try input(2))
@@ -105,7 +105,8 @@ extension TFLiteMapper {
         try emit(Reshape(allowZero: true), [product, integers(Array(result), "shape")], activation)
     }
 
-    /// The bias of a product; of integers without a scale of their own, the scale is that of x times those of the weights.
+    /// The bias of a product; of integers without a scale of their own, the scale is that of x times those of the
+    /// weights.
     private func bias(
         _ x: ValueID, _ weights: ValueID, position: Int = 2
     ) throws(GraphProblem) -> ValueID? {

@@ -107,7 +107,8 @@ extension TFLiteMapper {
             try options(.unpack).integer(1, "axis"), rank: extents.count, "option axis")
         let count = current.outputs.count
         guard extents[axis] == count else {
-            throw problem("input 0", expected: "\(count) elements along axis \(axis), one for each output", found: "\(extents)")
+            throw problem(
+                "input 0", expected: "\(count) elements along axis \(axis), one for each output", found: "\(extents)")
         }
         let sizes = integers([Int](repeating: 1, count: count), "sizes")
         let parts = try emit(
@@ -165,9 +166,13 @@ extension TFLiteMapper {
         guard entriesOfAxes <= extents.count else {
             throw problem("input 1 (begin)", expected: "at most \(extents.count) axes", found: "\(entriesOfAxes)")
         }
-        var starts: [Int] = [], stops: [Int] = [], axes: [Int] = [], strides: [Int] = []
+        var starts: [Int] = []
+        var stops: [Int] = []
+        var axes: [Int] = []
+        var strides: [Int] = []
         // Axes of the sliced tensor that go, and axes of the result that are new.
-        var dropped: [Int] = [], added: [Int] = []
+        var dropped: [Int] = []
+        var added: [Int] = []
         var (axis, resultAxis) = (0, 0)
         for entry in begins.indices {
             if ellipsis[entry] {

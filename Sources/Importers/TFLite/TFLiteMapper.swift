@@ -31,8 +31,8 @@ final class TFLiteMapper {
     private static let nothing = TFLiteOperator(
         builtinCode: TFLiteOperator.custom, customCode: "", inputs: [], outputs: [], optionsType: 0)
 
-    /// Maps the whole model; `problems` then holds all that was wrong. Without sound inputs nothing else is looked at: what
-    /// would be found depends on their shapes.
+    /// Maps the whole model; `problems` then holds all that was wrong. Without sound inputs nothing else is looked at:
+    /// what would be found depends on their shapes.
     func map(_ options: ImportOptions) -> Graph {
         addInputs(options)
         if !problems.isEmpty { return inference.graph }
@@ -96,7 +96,8 @@ final class TFLiteMapper {
             let extents = shape.map { $0 > 0 ? "\($0)" : "N" }.joined(separator: ",")
             throw GraphProblem(
                 subject: "input \"\(tensor.name)\"", expected: "positive extents of at most 2^40 elements in all",
-                found: "shape \(tensor.shape)", remedy: "Give the extents with --input-shape \(tensor.name)=\(extents).")
+                found: "shape \(tensor.shape)", remedy: "Give the extents with --input-shape \(tensor.name)=\(extents)."
+            )
         }
         return shape
     }
@@ -124,20 +125,23 @@ final class TFLiteMapper {
 
     // MARK: Tensors
 
-    /// What operators see of a tensor, and how it is stored. Of the 32-bit and 64-bit integers only biases are quantized;
-    /// `bias(_:)` takes care of them.
+    /// What operators see of a tensor, and how it is stored. Of the 32-bit and 64-bit integers only biases are
+    /// quantized; `bias(_:)` takes care of them.
     func type(of index: Int) throws(GraphProblem) -> (elementType: ElementType, quantization: Quantization?) {
         let tensor = model.tensors[index]
         let subject = "tensor \"\(tensor.name)\""
         guard let elementType = tensor.type.elementType else {
             throw problem(
-                subject, expected: "numbers or booleans of at most 64 bits", found: "elements of type \(tensor.type.name)",
+                subject, expected: "numbers or booleans of at most 64 bits",
+                found: "elements of type \(tensor.type.name)",
                 remedy: "Convert the model again without such tensors.")
         }
         if tensor.isSparse {
             throw problem(
                 subject, expected: "a dense tensor", found: "TFLite's sparse encoding",
-                remedy: "Convert the model again without sparse tensors: zeros of a dense one are found by Swiftlet itself.")
+                remedy:
+                    "Convert the model again without sparse tensors: zeros of a dense one are found by Swiftlet itself."
+            )
         }
         if tensor.isVariable {
             throw problem(
@@ -262,7 +266,8 @@ final class TFLiteMapper {
     /// The extents of an input; all must be known.
     func shape(_ id: ValueID, _ position: Int) throws(GraphProblem) -> [Int] {
         guard let shape = facts(id).type.shape else {
-            throw problem("input \(position)", expected: "a shape that is known at conversion", found: "one that depends on data")
+            throw problem(
+                "input \(position)", expected: "a shape that is known at conversion", found: "one that depends on data")
         }
         return shape
     }
@@ -317,8 +322,8 @@ final class TFLiteMapper {
 
     // MARK: Outputs of the current operator
 
-    /// Adds a node whose output is the current operator's output `position`; the declared type is made by a Cast where the
-    /// operator gives another integer type.
+    /// Adds a node whose output is the current operator's output `position`; the declared type is made by a Cast where
+    /// the operator gives another integer type.
     func emit(_ op: any Operator, _ inputs: [ValueID?], output position: Int = 0) throws(GraphProblem) {
         let index = try output(position)
         let (elementType, quantization) = try type(of: index)
@@ -404,14 +409,15 @@ final class TFLiteMapper {
             let isQuantized = [.int8, .uint8, .int16].contains(stored) && !tensor.scales.isEmpty
             valueOfTensor[index] = addValue(
                 Value(
-                    name: tensor.name, elementType: isQuantized ? .float32 : stored, shape: isUsable ? tensor.shape : nil))
+                    name: tensor.name, elementType: isQuantized ? .float32 : stored,
+                    shape: isUsable ? tensor.shape : nil))
         }
     }
 
     // MARK: Constants in another order
 
-    /// A constant with its axes permuted and then seen under another shape of as many elements, `shape` (nil: as it is);
-    /// or nodes that do so. The axis of a quantization is `axis` of the result.
+    /// A constant with its axes permuted and then seen under another shape of as many elements, `shape` (nil: as it
+    /// is); or nodes that do so. The axis of a quantization is `axis` of the result.
     func rearranged(
         _ id: ValueID, permutation: [Int], shape: [Int]? = nil, quantizedAxis axis: Int
     ) throws(GraphProblem) -> ValueID {
@@ -423,7 +429,8 @@ final class TFLiteMapper {
                 Transpose(permutation: permutation), [id], "transposed", quantization: value.quantization)
             guard let shape else { return transposed }
             let extents = integers(shape, "shape")
-            return try emit(Reshape(allowZero: true), [transposed, extents], "reshaped", quantization: value.quantization)
+            return try emit(
+                Reshape(allowZero: true), [transposed, extents], "reshaped", quantization: value.quantization)
         }
         var result: Tensor
         do {

@@ -122,7 +122,9 @@ struct TFLiteModel: Sendable {
     ) throws(TFLiteFileError) -> [Swift.Range<Int>?] {
         var result: [Swift.Range<Int>?] = []
         for table in try root.tables(4, "buffers", elementName: "buffer") {
-            let (offset, size) = (try table.number(1, "offset", default: UInt64(0)), try table.number(2, "size", default: UInt64(0)))
+            let (offset, size) = (
+                try table.number(1, "offset", default: UInt64(0)), try table.number(2, "size", default: UInt64(0))
+            )
             if offset > 1 {
                 guard let start = Int(exactly: offset), let count = Int(exactly: size) else {
                     throw .truncated(

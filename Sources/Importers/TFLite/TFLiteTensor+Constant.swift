@@ -41,8 +41,8 @@ extension TFLiteTensor {
     ///
     /// Per-channel metadata of files older than the field `quantized_dimension`'s present meaning name an axis that the
     /// tensor doesn't have (3 for a bias of one axis): the axis is then the only one with as many extents as there are
-    /// scales. A scale of zero or below the smallest normal number, which old converters wrote for channels whose weights
-    /// are all zero, becomes the smallest normal number.
+    /// scales. A scale of zero or below the smallest normal number, which old converters wrote for channels whose
+    /// weights are all zero, becomes the smallest normal number.
     func quantization(
         storedAs elementType: ElementType, subject: String, at mapper: TFLiteMapper
     ) throws(GraphProblem) -> Quantization {
@@ -51,7 +51,8 @@ extension TFLiteTensor {
         }
         guard zeroPoints.isEmpty || zeroPoints.count == 1 || zeroPoints.count == scales.count else {
             throw mapper.problem(
-                subject, expected: "as many zero points as scales (\(scales.count)), or one", found: "\(zeroPoints.count)")
+                subject, expected: "as many zero points as scales (\(scales.count)), or one",
+                found: "\(zeroPoints.count)")
         }
         let limits: ClosedRange<Int64> =
             switch elementType {
