@@ -29,7 +29,7 @@ let package = Package(
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .target(name: "Graph", dependencies: ["COpenBLAS"]),
         .target(name: "Importers", dependencies: ["Graph"]),
-        .target(name: "Compiler", dependencies: ["Engine", "Graph", "Kernels", "NestFormat", "Vision"]),
+        .target(name: "Compiler", dependencies: ["Engine", "Graph", "Kernels", "NestFormat", "Platform", "Vision"]),
         .target(name: "Reports", dependencies: ["Telemetry"]),
         .executableTarget(
             name: "swiftlet",

@@ -104,7 +104,7 @@ extension Tensor {
     }
 
     /// The tensor with its axes reordered: axis k of the result is axis `order[k]`.
-    func transposed(_ order: [Int]) -> Tensor {
+    public func transposed(_ order: [Int]) -> Tensor {
         let width = elementType.byteCount
         let newShape = order.map { shape[$0] }
         var strides = [Int](repeating: 1, count: shape.count)

@@ -1,0 +1,89 @@
+import Compiler
+import Engine
+import Foundation
+import NestFormat
+import Platform
+import Reports
+
+let benchCommand = Command(
+    name: "bench", summary: "Times a .nest model on this machine.", positionals: ["FILE.nest"],
+    options: [
+        Option(name: "--threads", value: "N", help: "Threads of the engine (default 1)."),
+        Option(name: "--seconds", value: "S", help: "How long to measure (default 2)."),
+        Option(name: "--layers", value: nil, help: "Show each layer."),
+        Option(name: "--force-isa", value: "ISA", help: "Use only the kernels of this instruction set."),
+        .json,
+    ],
+    examples: ["swiftlet bench gauge.nest --threads 2 --layers"],
+    notes: ["Runs are timed one by one after a warm-up; the median is the figure to quote, the ratio of two medians measured in turn the figure to compare."]
+) { arguments in
+    let nest = try NestModel(arguments.positionals[0])
+    let session = try makeSession(nest, arguments)
+    let seconds = try arguments.number("--seconds", in: 0.01...3600) ?? 2
+    for index in nest.model.plan.inputs.indices {
+        Golden.fill(session.input(index), type: nest.model.plan.inputs[index].storedType, seed: 1)
+    }
+    let inputs = nest.model.plan.inputs.indices.map { Array(session.input($0)) }
+    func restore() { for (index, bytes) in inputs.enumerated() { session.input(index).copyBytes(from: bytes) } }
+    for _ in 0..<3 { restore(); session.run() }
+    let operations = nest.model.plan.operations
+    var times: [UInt64] = []
+    var layerTimes = [[UInt64]](repeating: [], count: operations.count)
+    let start = MonotonicClock.now()
+    while times.count < 5 || MonotonicClock.now() - start < UInt64(seconds * 1e9) {
+        restore()
+        let before = MonotonicClock.now()
+        session.run()
+        times.append(MonotonicClock.now() - before)
+        for index in operations.indices { layerTimes[index].append(session.layerNanoseconds[index]) }
+    }
+    let median = percentile(times, 50)
+    let macs = operations.indices.reduce(UInt64(0)) { $0 + nest.model.multiplyAccumulates(ofOperation: $1) }
+    let layerMedians = layerTimes.map { percentile($0, 50) }
+    let layerSum = layerMedians.reduce(0, +)
+    let overhead = Double(session.timingOverheadNanoseconds) / Double(max(1, median))
+    if arguments.flag("--json") {
+        var facts: [String: Any] = [
+            "file": arguments.positionals[0], "threads": session.threads, "runs": times.count, "median_ms": Double(median) / 1e6,
+            "p90_ms": Double(percentile(times, 90)) / 1e6, "p99_ms": Double(percentile(times, 99)) / 1e6, "macs": macs,
+            "gmac_per_s": Double(macs) / Double(max(1, median)), "timing_overhead_share": overhead,
+            "layer_sum_share": Double(layerSum) / Double(max(1, median)),
+        ]
+        if arguments.flag("--layers") {
+            facts["layers"] = operations.indices.map { index in
+                [
+                    "name": operations[index].name, "kernel": session.kernelName(ofOperation: index),
+                    "operator": nest.model.operatorName(ofOperation: index), "median_ms": Double(layerMedians[index]) / 1e6,
+                    "macs": nest.model.multiplyAccumulates(ofOperation: index),
+                ] as [String: Any]
+            }
+        }
+        return try Console.print(json: facts)
+    }
+    Console.print("\(arguments.positionals[0]): \(times.count) runs, \(session.threads) thread\(session.threads == 1 ? "" : "s")")
+    Console.print(
+        "  median \(Format.duration(median))   p90 \(Format.duration(percentile(times, 90)))   p99 \(Format.duration(percentile(times, 99)))")
+    Console.print("  \(Format.fixed(Double(macs) / Double(max(1, median)), decimals: 2)) GMAC/s over \(Format.fixed(Double(macs) / 1e6, decimals: 1)) MMAC")
+    Console.print(
+        "  layers add up to \(Format.percent(Double(layerSum) / Double(max(1, median)))) of a run; timing them costs \(Format.percent(overhead))")
+    guard arguments.flag("--layers") else { return }
+    var table = TextTable([
+        ("layer", .left), ("operator", .left), ("kernel", .left), ("median", .right), ("share", .right), ("GMAC/s", .right),
+    ])
+    for index in operations.indices {
+        let work = nest.model.multiplyAccumulates(ofOperation: index)
+        table.add([
+            operations[index].name, nest.model.operatorName(ofOperation: index), session.kernelName(ofOperation: index),
+            Format.duration(layerMedians[index]), Format.percent(Double(layerMedians[index]) / Double(max(1, layerSum))),
+            work == 0 ? "" : Format.fixed(Double(work) / Double(max(1, layerMedians[index])), decimals: 1),
+        ])
+    }
+    Console.print(table.rendered())
+}
+
+/// The value below which `percent` of the values lie (nearest rank).
+func percentile(_ values: [UInt64], _ percent: Double) -> UInt64 {
+    let sorted = values.sorted()
+    guard !sorted.isEmpty else { return 0 }
+    return sorted[min(sorted.count - 1, max(0, Int((percent / 100 * Double(sorted.count)).rounded(.up)) - 1))]
+}

@@ -1,0 +1,119 @@
+import Compiler
+import Foundation
+import Graph
+import NestFormat
+import Reports
+
+let convertCommand = Command(
+    name: "convert", summary: "Converts an ONNX or TFLite model to a .nest file for the device.",
+    positionals: ["MODEL"],
+    options: [
+        Option(name: "-o", value: "OUT.nest", help: "The file to write (default: MODEL's name with .nest)."),
+        Option(
+            name: "--calibrate", value: "DIR|FILE.npy",
+            help: "Pictures like the camera's, or a float32 tensor of inputs: ranges of a float model."),
+        Option(name: "--calibration-pictures", value: "N", help: "Most pictures used (default 64)."),
+    ] + ModelOptions.recipe + [
+        Option(name: "--float", value: nil, help: "Keep everything in float32."),
+        Option(
+            name: "--keep-float", value: "LAYER", help: "Keep one layer in float32. May be repeated.", isRepeated: true),
+        Option(
+            name: "--range", value: "METHOD",
+            help: "Fix the range method: \(RangeMethod.allCases.map(\.rawValue).joined(separator: ", "))\n(default: the best for each tensor)."),
+        Option(name: "--require-int8", value: nil, help: "Fail when any layer would stay in float32."),
+        ModelOptions.inputShape, .json,
+    ],
+    examples: [
+        "swiftlet convert models/gauge/gauge.onnx -o gauge.nest --recipe models/gauge/model.json \\\n      --calibrate models/gauge/calibration",
+        "swiftlet convert mobilenet_v2_quant.tflite -o mobilenet.nest --preprocess tf --labels labels.txt",
+    ], notes: [ModelOptions.recipeNote]
+) { arguments in
+    let source = arguments.positionals[0]
+    let output = arguments.string("-o") ?? (source as NSString).deletingPathExtension + ".nest"
+    let data: Data
+    do { data = try Data(contentsOf: URL(fileURLWithPath: source)) } catch { throw Failure("\(source): can't be read: \(error.localizedDescription)") }
+    let graph = try importModel(source, inputShapes: try ModelOptions.inputShapes(arguments))
+    let extents = graph.inputs.first.flatMap { graph[$0.value].shape } ?? []
+    let isPicture = extents.count == 4
+    let isChannelsLast = isPicture && (extents[3] == 1 || extents[3] == 3) && !(extents[1] == 1 || extents[1] == 3)
+    let (height, width, channels) =
+        !isPicture ? (1, 1, 1) : isChannelsLast ? (extents[1], extents[2], extents[3]) : (extents[2], extents[3], extents[1])
+
+    var options = CompileOptions()
+    options.recipe = try ModelOptions.recipe(arguments, width: width, height: height, channels: channels)
+    let keepFloat = Set(arguments.strings("--keep-float"))
+    if arguments.flag("--float") {
+        guard keepFloat.isEmpty else { throw UsageError("--float and --keep-float exclude each other") }
+        options.precision = .float32
+    } else {
+        var quantizer = Quantizer.Options(keepFloat: keepFloat)
+        if let name = arguments.string("--range") {
+            guard let method = RangeMethod(rawValue: name) else {
+                throw UsageError("--range: expected \(RangeMethod.allCases.map(\.rawValue).joined(separator: ", ")), found \"\(name)\"")
+            }
+            quantizer.method = method
+        }
+        options.precision = .int8(quantizer)
+    }
+    options.provenance = [
+        .init(key: "source", value: (source as NSString).lastPathComponent),
+        .init(key: "source-sha256", value: hexadecimal(sha256([UInt8](data)))),
+        .init(key: "tool", value: "swiftlet \(toolVersion)"),
+    ]
+    var calibration: CalibrationSet?
+    if let path = arguments.string("--calibrate") {
+        let limit = try arguments.integer("--calibration-pictures", in: 1...100_000) ?? 64
+        calibration = path.hasSuffix(".npy")
+            ? try CalibrationSet(source: .tensor(try Npy.read(path)), name: (path as NSString).lastPathComponent)
+            : try CalibrationSet.folder(path, limit: limit)
+    }
+    let progress = Progress("convert")
+    let compilation: Compilation
+    do {
+        defer { progress.finish() }
+        compilation = try Compiler.compile(graph, options: options, calibration: calibration, progress: progress.update)
+    }
+    if arguments.flag("--require-int8"), !compilation.lowered.floatNodes.isEmpty {
+        let lines = compilation.lowered.floatNodes.map { "  \($0.name) (\($0.sourceOperator)): \($0.reason)" }
+        throw Failure("--require-int8: \(lines.count) layers would stay in float32:\n" + lines.joined(separator: "\n"))
+    }
+    try writeAtomically(Data(compilation.file), to: output)
+    try reportConversion(compilation, source: source, output: output, isJSON: arguments.flag("--json"))
+}
+
+private func reportConversion(_ compilation: Compilation, source: String, output: String, isJSON: Bool) throws {
+    let lowered = compilation.lowered
+    let isFloatModel = lowered.floatNodes.count > 0 && !compilation.prepared.graph.values.contains { $0.quantization != nil }
+    if isJSON {
+        var facts: [String: Any] = [
+            "output": output, "file_bytes": compilation.file.count, "parameter_bytes": lowered.parameterBytes,
+            "arena_bytes": lowered.plan.arenaBytes, "arena_lower_bound_bytes": lowered.memory.lowerBoundBytes,
+            "operations": lowered.plan.operations.count, "kept_scales": compilation.keptScales,
+            "float_layers": lowered.floatNodes.map { ["name": $0.name, "operator": $0.sourceOperator, "reason": $0.reason] },
+        ]
+        if let quantization = compilation.quantization {
+            facts["method"] = quantization.baseMethod.rawValue
+            facts["refined_tensors"] = quantization.refined.count
+            facts["output_sqnr_db"] = quantization.outputSQNR
+        }
+        return try Console.print(json: facts)
+    }
+    let saved = String(format: "%.3f", Double(compilation.file.count) / Double(max(1, lowered.parameterBytes)))
+    Console.print("\(source) → \(output)")
+    Console.print("  file      \(Format.bytes(UInt64(compilation.file.count))) (\(saved) × its parameters)")
+    Console.print(
+        "  arena     \(Format.bytes(UInt64(lowered.plan.arenaBytes))) (lower bound \(Format.bytes(UInt64(lowered.memory.lowerBoundBytes))))")
+    Console.print("  plan      \(lowered.plan.operations.count) operations")
+    if let quantization = compilation.quantization {
+        Console.print(
+            "  int8      ranges by \(quantization.baseMethod.rawValue), \(quantization.refined.count) tensors by another method; outputs at \(String(format: "%.1f", quantization.outputSQNR)) dB SQNR on the calibration pictures")
+    } else if compilation.keptScales {
+        Console.print("  int8      the model's own scales")
+    }
+    if isFloatModel {
+        Console.print("  float32   throughout")
+    } else if !lowered.floatNodes.isEmpty {
+        Console.print("  float32   \(lowered.floatNodes.count) layers stay float (`swiftlet bench --layers` shows their time):")
+        for node in lowered.floatNodes { Console.print("              \(node.name) (\(node.sourceOperator)): \(node.reason)") }
+    }
+}

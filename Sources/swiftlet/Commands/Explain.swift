@@ -1,0 +1,32 @@
+import Foundation
+import NestFormat
+import Platform
+import Telemetry
+import Vision
+
+let explainCommand = Command(
+    name: "explain", summary: "Explains an error by its name: what it means and what to do.", positionals: ["[ERROR-NAME]"],
+    options: [.json], examples: ["swiftlet explain truncated", "swiftlet explain            # lists all names"]
+) { arguments in
+    let known = explanations()
+    guard let name = arguments.positionals.first else {
+        if arguments.flag("--json") {
+            return try Console.print(json: known.map { ["name": $0.name, "explanation": $0.text] })
+        }
+        for entry in known { Console.print(entry.name) }
+        return
+    }
+    guard let entry = known.first(where: { $0.name == name }) else {
+        throw UsageError("no error is named \"\(name)\"; `swiftlet explain` lists the names")
+    }
+    if arguments.flag("--json") { return try Console.print(json: ["name": entry.name, "explanation": entry.text]) }
+    Console.print("\(entry.name): \(entry.text)")
+}
+
+/// All named errors of the device, sorted.
+private func explanations() -> [(name: String, text: String)] {
+    var all: [(name: String, text: String)] = LoadError.explanations.map { ("\($0.name)", "\($0.explanation)") }
+    all += JPEGError.allCases.map { ($0.name, $0.explanation) }
+    all.append(("system-error", "\(SystemError.explanation)"))
+    return all.sorted { $0.name < $1.name }
+}

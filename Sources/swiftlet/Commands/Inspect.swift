@@ -1,0 +1,101 @@
+import Compiler
+import Engine
+import Foundation
+import Graph
+import NestFormat
+import Reports
+
+let inspectCommand = Command(
+    name: "inspect", summary: "Says what a model file is: ports, layers, kernels, memory, preprocessing, provenance.",
+    positionals: ["FILE"],
+    options: [Option(name: "--force-isa", value: "ISA", help: "Show the kernels of this instruction set."), .json],
+    examples: ["swiftlet inspect gauge.nest", "swiftlet inspect model.tflite"]
+) { arguments in
+    let path = arguments.positionals[0]
+    if try ModelKind(path) == .nest { try inspectNest(path, arguments) } else { try inspectSource(path, arguments) }
+}
+
+private func inspectNest(_ path: String, _ arguments: Arguments) throws {
+    let nest = try NestModel(path)
+    let session = try makeSession(nest, arguments)
+    let (file, plan) = (nest.file, nest.model.plan)
+    let macs = plan.operations.indices.reduce(UInt64(0)) { $0 + nest.model.multiplyAccumulates(ofOperation: $1) }
+    func describe(_ port: PortDescriptor) -> String {
+        let quantization = port.scale > 0 ? ", int8 with scale \(port.scale), zero point \(port.zeroPoint)" : ""
+        return "\(port.name): \(port.externalType) \(port.shape)\(quantization)"
+    }
+    if arguments.flag("--json") {
+        func facts(_ port: PortDescriptor) -> [String: Any] {
+            [
+                "name": port.name, "shape": port.shape, "type": "\(port.externalType)", "stored_type": "\(port.storedType)",
+                "scale": Double(port.scale), "zero_point": Int(port.zeroPoint), "arena_offset": port.arenaOffset,
+            ]
+        }
+        return try Console.print(json: [
+            "file": path, "file_bytes": file.bytes.count, "format_version": Int(file.formatVersion),
+            "arena_bytes": plan.arenaBytes, "weights_bytes": file.weights.count, "macs": macs,
+            "inputs": plan.inputs.map(facts), "outputs": plan.outputs.map(facts), "labels": file.labels,
+            "decoding": "\(file.decoding)", "preprocess": file.preprocess.map { "\($0)" } ?? "",
+            "sections": file.sections.map { ["kind": "\($0.kind)", "offset": $0.offset, "bytes": $0.byteCount] as [String: Any] },
+            "provenance": file.provenance.entries.map { ["key": $0.key, "value": $0.value] },
+            "layers": plan.operations.indices.map { index in
+                [
+                    "name": plan.operations[index].name, "operator": nest.model.operatorName(ofOperation: index),
+                    "kernel": session.kernelName(ofOperation: index), "macs": nest.model.multiplyAccumulates(ofOperation: index),
+                ] as [String: Any]
+            },
+        ])
+    }
+    Console.print("\(path): Swiftlet model, format \(file.formatVersion), \(Format.bytes(UInt64(file.bytes.count)))")
+    Console.print("  weights     \(Format.bytes(UInt64(file.weights.count)))")
+    Console.print("  arena       \(plan.arenaBytes) bytes")
+    Console.print("  work        \(Format.fixed(Double(macs) / 1e6, decimals: 2)) MMAC in \(plan.operations.count) operations")
+    for port in plan.inputs { Console.print("  input       \(describe(port))") }
+    for port in plan.outputs { Console.print("  output      \(describe(port))") }
+    if let rule = file.preprocess {
+        let numbers = { (values: [Float]) in values.map { "\($0)" }.joined(separator: ", ") }
+        Console.print(
+            "  pictures    \(rule.width)×\(rule.height) \(rule.color), \(rule.fit), \(rule.filter); (pixel · \(rule.scale) − [\(numbers(rule.mean))]) / [\(numbers(rule.std))]")
+    }
+    if file.decoding != .raw { Console.print("  results     \(file.decoding)") }
+    if !file.labels.isEmpty {
+        Console.print("  labels      \(file.labels.count): \(file.labels.prefix(6).joined(separator: ", "))\(file.labels.count > 6 ? ", …" : "")")
+    }
+    Console.print("  golden      \(file.golden == nil ? "none" : "an input with a checksum of every operation")")
+    for entry in file.provenance.entries where !entry.key.hasPrefix("float-layer") && !entry.key.hasPrefix("method:") {
+        Console.print("  \(entry.key.padding(toLength: max(12, entry.key.count + 1), withPad: " ", startingAt: 0))\(entry.value)")
+    }
+    for entry in file.provenance.entries where entry.key == "float-layer" { Console.print("  stays float \(entry.value)") }
+    var table = TextTable([("layer", .left), ("operator", .left), ("kernel here", .left), ("kMAC", .right)])
+    for index in plan.operations.indices {
+        table.add([
+            plan.operations[index].name, nest.model.operatorName(ofOperation: index), session.kernelName(ofOperation: index),
+            Format.count(nest.model.multiplyAccumulates(ofOperation: index) / 1000),
+        ])
+    }
+    Console.print(table.rendered())
+}
+
+private func inspectSource(_ path: String, _ arguments: Arguments) throws {
+    let graph = try importModel(path)
+    var counts: [String: Int] = [:]
+    for node in graph.nodes { counts[node.sourceOperator, default: 0] += 1 }
+    func facts(_ port: Port) -> [String: Any] {
+        ["name": port.name, "shape": graph[port.value].shape ?? [], "type": port.elementType.rawValue]
+    }
+    let parameters = graph.values.reduce(0) { $0 + ($1.constant?.count ?? 0) }
+    let isQuantized = graph.values.contains { $0.quantization != nil && $0.constant == nil }
+    if arguments.flag("--json") {
+        return try Console.print(json: [
+            "file": path, "format": graph.sourceDescription, "inputs": graph.inputs.map(facts),
+            "outputs": graph.outputs.map(facts), "operators": counts, "parameters": parameters, "quantized": isQuantized,
+        ])
+    }
+    Console.print("\(path): \(graph.sourceDescription)\(isQuantized ? ", quantized" : "")")
+    for port in graph.inputs { Console.print("  input       \(port.name): \(port.elementType) \(graph[port.value].shape ?? [])") }
+    for port in graph.outputs { Console.print("  output      \(port.name): \(port.elementType) \(graph[port.value].shape ?? [])") }
+    Console.print("  parameters  \(Format.count(UInt64(parameters)))")
+    for (name, count) in counts.sorted(by: { ($0.value, $1.key) > ($1.value, $0.key) }) {
+        Console.print("  \(String(count).padding(toLength: 6, withPad: " ", startingAt: 0))\(name)")
+    }
+}

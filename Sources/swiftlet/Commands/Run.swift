@@ -1,0 +1,115 @@
+import Compiler
+import Engine
+import Foundation
+import Graph
+import NestFormat
+import Vision
+
+let runCommand = Command(
+    name: "run", summary: "Runs a model on pictures, or on .npy tensors.", positionals: ["MODEL", "[IMAGE]…"],
+    options: [
+        Option(
+            name: "--input", value: "NAME=FILE.npy", help: "An input tensor in the model's own layout. May be repeated.",
+            isRepeated: true),
+        Option(name: "--output-dir", value: "DIR", help: "Write each output as DIR/NAME.npy in the model's own type."),
+        Option(name: "--threads", value: "N", help: "Threads of the engine (default 1)."),
+        Option(name: "--force-isa", value: "ISA", help: "Use only the kernels of this instruction set (.nest only)."),
+        ModelOptions.inputShape,
+    ] + ModelOptions.recipe + [.json],
+    examples: [
+        "swiftlet run gauge.nest models/gauge/test/*.jpg",
+        "swiftlet run model.tflite --input image=frame.npy --output-dir out",
+    ], notes: [ModelOptions.recipeNote]
+) { arguments in
+    let path = arguments.positionals[0]
+    let pictures = Array(arguments.positionals.dropFirst())
+    let inputs = arguments.strings("--input")
+    guard pictures.isEmpty != inputs.isEmpty else {
+        throw UsageError("run takes either pictures or --input NAME=FILE.npy")
+    }
+    if inputs.isEmpty { try runPictures(path, pictures, arguments) } else { try runTensors(path, inputs, arguments) }
+}
+
+private func runPictures(_ path: String, _ pictures: [String], _ arguments: Arguments) throws {
+    let predictor = try Predictor(
+        path, recipe: { try ModelOptions.recipe(arguments, width: $0, height: $1, channels: $2) },
+        threads: try arguments.integer("--threads", in: 1...64) ?? 1)
+    let decoder = try predictor.makeDecoder()
+    let writer = ResultWriter(labels: predictor.labels)
+    var line = JSONLine(capacity: writer.maximumByteCount(decoder) + 16384)
+    defer { line.deallocate() }
+    for picture in pictures {
+        let result = try predictor.predict(picture)
+        result.outputs.map(\.bytes).withUnsafePointers { decoder.decode(placement: result.placement, bytes: $0) }
+        line.removeAll()
+        line.beginObject()
+        line.key("file")
+        line.value(picture)
+        writer.write(decoder, pictureWidth: result.width, pictureHeight: result.height, to: &line)
+        line.endObject()
+        Console.print(String(decoding: line.bytes, as: UTF8.self))
+        if let folder = arguments.string("--output-dir") {
+            let stem = ((picture as NSString).lastPathComponent as NSString).deletingPathExtension
+            for output in result.outputs {
+                let tensor = output.bytes.withUnsafeBytes { output.descriptor.tensor($0) }
+                try writeTensor(tensor, "\(stem).\(output.descriptor.name)", folder)
+            }
+        }
+    }
+}
+
+private func writeTensor(_ tensor: Tensor, _ name: String, _ folder: String) throws {
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let safe = String(name.map { "/:\\".contains($0) ? "_" : $0 })
+    try writeAtomically(Npy.encode(tensor), to: (folder as NSString).appendingPathComponent(safe + ".npy"))
+}
+
+private func runTensors(_ path: String, _ inputs: [String], _ arguments: Arguments) throws {
+    var tensors: [String: Tensor] = [:]
+    for text in inputs {
+        guard let equals = text.lastIndex(of: "=") else { throw UsageError("--input: expected NAME=FILE.npy, found \"\(text)\"") }
+        tensors[String(text[..<equals])] = try Npy.read(String(text[text.index(after: equals)...]))
+    }
+    var results: [(name: String, tensor: Tensor)] = []
+    if try ModelKind(path) == .nest {
+        let nest = try NestModel(path)
+        let session = try makeSession(nest, arguments)
+        let plan = nest.model.plan
+        for name in tensors.keys.sorted() where !plan.inputs.contains(where: { $0.name == name }) {
+            throw Failure("--input \(name): expected one of \(plan.inputs.map(\.name).joined(separator: ", "))")
+        }
+        for (index, port) in plan.inputs.enumerated() {
+            guard let tensor = tensors[port.name] else { throw Failure("input \"\(port.name)\" \(port.shape) is missing; give --input \(port.name)=FILE.npy") }
+            session.input(index).copyBytes(from: try port.stored(tensor, subject: "input \"\(port.name)\""))
+        }
+        session.run()
+        results = plan.outputs.enumerated().map { ($1.name, $1.tensor(session.output($0))) }
+    } else {
+        let graph = try importModel(path, inputShapes: try ModelOptions.inputShapes(arguments))
+        let found = try Executor(graph).run(tensors)
+        results = graph.outputs.map { ($0.name, found[$0.name]!) }
+    }
+    if let folder = arguments.string("--output-dir") {
+        for result in results { try writeTensor(result.tensor, result.name, folder) }
+    }
+    if arguments.flag("--json") {
+        return try Console.print(json: results.map { ["name": $0.name, "type": $0.tensor.elementType.rawValue, "shape": $0.tensor.shape] as [String: Any] })
+    }
+    for result in results { Console.print("\(result.name): \(result.tensor.elementType) \(result.tensor.shape)") }
+}
+
+/// A session with the options --threads and --force-isa.
+func makeSession(_ nest: NestModel, _ arguments: Arguments) throws -> Session {
+    var isa: ISA?
+    if let name = arguments.string("--force-isa") {
+        guard let known = ISA(name: name) else {
+            throw UsageError("--force-isa: expected \(ISA.allNames.joined(separator: ", ")), found \"\(name)\"")
+        }
+        isa = known
+    }
+    do {
+        return try Session(nest.model, threads: try arguments.integer("--threads", in: 1...64) ?? 1, forcedISA: isa)
+    } catch let error as SessionError {
+        throw Failure(error.message)
+    }
+}
