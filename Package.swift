@@ -34,7 +34,7 @@ let package = Package(
         .executableTarget(
             name: "swiftlet",
             dependencies: [
-                "Camera", "Compiler", "Engine", "Graph", "Importers", "NestFormat", "Platform", "Reports", "Runner",
+                "Camera", "Compiler", "Engine", "Graph", "Importers", "Kernels", "NestFormat", "Platform", "Reports", "Runner",
                 "Telemetry", "Vision",
             ]),
 

@@ -2,7 +2,6 @@ import Engine
 import Foundation
 import Graph
 import NestFormat
-import Platform
 import Vision
 
 /// How a model is compiled.
@@ -144,7 +143,7 @@ public enum Compiler {
             tables = preprocess.tables(for: port)
         }
         var contents = NestContents(
-            plan: try Model.encode(lowered.plan), weights: lowered.weights, preprocess: recipe.preprocess, preprocessTables: tables,
+            plan: lowered.plan.encode(), weights: lowered.weights, preprocess: recipe.preprocess, preprocessTables: tables,
             decoding: recipe.decoding, labels: recipe.labels, provenance: Provenance(entries: entries))
         contents.golden = try golden(of: NestWriter.encode(contents), inputs: lowered.plan.inputs.count)
         return NestWriter.encode(contents)
@@ -152,13 +151,8 @@ public enum Compiler {
 
     /// Runs the scalar reference kernels on generated inputs and notes what every operation gives.
     private static func golden(of file: [UInt8], inputs: Int) throws -> Golden {
-        let memory = try file.withUnsafeBytes { try AlignedMemory(copying: $0) }
-        let nest = try NestFile(UnsafeRawBufferPointer(memory.bytes))
-        let session = try Session(try Model(nest), threads: 1, forcedISA: .scalar)
-        return withExtendedLifetime(memory) {
-            session.makeGolden(
-                inputs: (0..<inputs).map { .generated(seed: goldenSeed &+ UInt32($0)) })
-        }
+        let session = try Session(Model(copying: file), threadCount: 1, forcing: .scalar)
+        return session.recordGolden(inputs: (0..<inputs).map { .generated(seed: goldenSeed &+ UInt32($0)) })
     }
 }
 

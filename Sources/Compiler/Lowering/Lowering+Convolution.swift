@@ -316,7 +316,7 @@ extension Lowering {
                         biasOffset: biasOffset, scalesOffset: scalesOffset, inputZeroPoint: input.zeroPoint,
                         outputZeroPoint: tail.parameters.zeroPoint, clampMin: tail.clampMin, clampMax: tail.clampMax,
                         tableOffset: tableOffset, add: add)),
-                reads: reads, writes: [y])
+                reads: reads, writes: [y], name: nodeName(tail.final))
         } else {
             emit(
                 .convolution(
@@ -326,7 +326,7 @@ extension Lowering {
                         scalesOffset: scalesOffset, inputZeroPoint: input.zeroPoint,
                         outputZeroPoint: tail.parameters.zeroPoint, clampMin: tail.clampMin, clampMax: tail.clampMax,
                         tableOffset: tableOffset, add: add)),
-                reads: reads, writes: [y])
+                reads: reads, writes: [y], name: nodeName(tail.final))
         }
     }
 
@@ -393,7 +393,7 @@ extension Lowering {
                         output: featureMap(y, height: g.outputHeight, width: g.outputWidth), window: source.window,
                         groups: g.groups, isTransposed: g.isTransposed, weightsOffset: weightsOffset,
                         biasOffset: biasOffset, clampMin: range.lowerBound, clampMax: range.upperBound)),
-                reads: [x], writes: [y])
+                reads: [x], writes: [y], name: nodeName(final))
         }
     }
 

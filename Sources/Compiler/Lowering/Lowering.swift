@@ -212,6 +212,9 @@ final class Lowering {
         return location
     }
 
+    /// Name of the node that makes a value in the source: what the step that writes it is called.
+    func nodeName(_ id: ValueID) -> String? { index.producer[id].map { graph.nodes[$0].name } }
+
     /// Records an operation with what it reads and writes.
     func emit(_ operation: Operation, reads: [Location], writes: [Location], name: String? = nil) {
         let step = operations.count

@@ -17,16 +17,16 @@ let benchCommand = Command(
     examples: ["swiftlet bench gauge.nest --threads 2 --layers"],
     notes: ["Runs are timed one by one after a warm-up; the median is the figure to quote, the ratio of two medians measured in turn the figure to compare."]
 ) { arguments in
-    let nest = try NestModel(arguments.positionals[0])
+    let nest = try loadNest(arguments.positionals[0])
     let session = try makeSession(nest, arguments)
     let seconds = try arguments.number("--seconds", in: 0.01...3600) ?? 2
-    for index in nest.model.plan.inputs.indices {
-        Golden.fill(session.input(index), type: nest.model.plan.inputs[index].storedType, seed: 1)
+    for index in nest.plan.inputs.indices {
+        Golden.fill(session.input(index), type: nest.plan.inputs[index].storedType, seed: 1)
     }
-    let inputs = nest.model.plan.inputs.indices.map { Array(session.input($0)) }
+    let inputs = nest.plan.inputs.indices.map { Array(session.input($0)) }
     func restore() { for (index, bytes) in inputs.enumerated() { session.input(index).copyBytes(from: bytes) } }
     for _ in 0..<3 { restore(); session.run() }
-    let operations = nest.model.plan.operations
+    let operations = nest.plan.operations
     var times: [UInt64] = []
     var layerTimes = [[UInt64]](repeating: [], count: operations.count)
     let start = MonotonicClock.now()
@@ -38,13 +38,13 @@ let benchCommand = Command(
         for index in operations.indices { layerTimes[index].append(session.layerNanoseconds[index]) }
     }
     let median = percentile(times, 50)
-    let macs = operations.indices.reduce(UInt64(0)) { $0 + nest.model.multiplyAccumulates(ofOperation: $1) }
+    let macs = operations.indices.reduce(UInt64(0)) { $0 + session.macs(of: $1) }
     let layerMedians = layerTimes.map { percentile($0, 50) }
     let layerSum = layerMedians.reduce(0, +)
-    let overhead = Double(session.timingOverheadNanoseconds) / Double(max(1, median))
+    let overhead = Double(session.timingNanoseconds * Double(operations.count)) / Double(max(1, median))
     if arguments.flag("--json") {
         var facts: [String: Any] = [
-            "file": arguments.positionals[0], "threads": session.threads, "runs": times.count, "median_ms": Double(median) / 1e6,
+            "file": arguments.positionals[0], "threads": session.threadCount, "runs": times.count, "median_ms": Double(median) / 1e6,
             "p90_ms": Double(percentile(times, 90)) / 1e6, "p99_ms": Double(percentile(times, 99)) / 1e6, "macs": macs,
             "gmac_per_s": Double(macs) / Double(max(1, median)), "timing_overhead_share": overhead,
             "layer_sum_share": Double(layerSum) / Double(max(1, median)),
@@ -52,15 +52,15 @@ let benchCommand = Command(
         if arguments.flag("--layers") {
             facts["layers"] = operations.indices.map { index in
                 [
-                    "name": operations[index].name, "kernel": session.kernelName(ofOperation: index),
-                    "operator": nest.model.operatorName(ofOperation: index), "median_ms": Double(layerMedians[index]) / 1e6,
-                    "macs": nest.model.multiplyAccumulates(ofOperation: index),
+                    "name": operations[index].name, "kernel": session.kernelName(of: index),
+                    "operator": operations[index].operation.name, "median_ms": Double(layerMedians[index]) / 1e6,
+                    "macs": session.macs(of: index),
                 ] as [String: Any]
             }
         }
         return try Console.print(json: facts)
     }
-    Console.print("\(arguments.positionals[0]): \(times.count) runs, \(session.threads) thread\(session.threads == 1 ? "" : "s")")
+    Console.print("\(arguments.positionals[0]): \(times.count) runs, \(session.threadCount) thread\(session.threadCount == 1 ? "" : "s")")
     Console.print(
         "  median \(Format.duration(median))   p90 \(Format.duration(percentile(times, 90)))   p99 \(Format.duration(percentile(times, 99)))")
     Console.print("  \(Format.fixed(Double(macs) / Double(max(1, median)), decimals: 2)) GMAC/s over \(Format.fixed(Double(macs) / 1e6, decimals: 1)) MMAC")
@@ -71,9 +71,9 @@ let benchCommand = Command(
         ("layer", .left), ("operator", .left), ("kernel", .left), ("median", .right), ("share", .right), ("GMAC/s", .right),
     ])
     for index in operations.indices {
-        let work = nest.model.multiplyAccumulates(ofOperation: index)
+        let work = session.macs(of: index)
         table.add([
-            operations[index].name, nest.model.operatorName(ofOperation: index), session.kernelName(ofOperation: index),
+            operations[index].name, operations[index].operation.name, session.kernelName(of: index),
             Format.duration(layerMedians[index]), Format.percent(Double(layerMedians[index]) / Double(max(1, layerSum))),
             work == 0 ? "" : Format.fixed(Double(work) / Double(max(1, layerMedians[index])), decimals: 1),
         ])

@@ -1,6 +1,7 @@
 import Compiler
 import Foundation
 import Graph
+import NestFormat
 import Reports
 
 let compareCommand = Command(
@@ -105,14 +106,14 @@ private struct LayerError {
 
 /// A model whose layers can be watched.
 private final class Observed {
-    let preprocess: Compiler.PictureRule
+    let preprocess: Preprocess
     private let reader: PictureReader
     private let run: (Tensor) throws -> [(String, [Float])]
 
-    init(_ path: String, _ arguments: Arguments, preprocess given: Compiler.PictureRule? = nil) throws {
+    init(_ path: String, _ arguments: Arguments, preprocess given: Preprocess? = nil) throws {
         reader = try PictureReader()
         if try ModelKind(path) == .nest {
-            let nest = try NestModel(path)
+            let nest = try loadNest(path)
             guard let own = nest.file.preprocess, let tables = nest.file.preprocessTables else {
                 throw Failure("\(path): holds no preprocessing; convert it again with --preprocess")
             }
@@ -120,12 +121,12 @@ private final class Observed {
             preprocess = own
             let session = try makeSession(nest, arguments)
             run = { picture in
-                let port = nest.model.plan.inputs[0]
+                let port = nest.plan.inputs[0]
                 session.input(0).copyBytes(from: try port.storedInArenaOrder(picture))
                 var values: [(String, [Float])] = []
                 session.run { index in
                     if let reals = session.reals(ofOperation: index) {
-                        values.append((nest.model.plan.operations[index].name, reals))
+                        values.append((nest.plan.operations[index].name, reals))
                     }
                 }
                 return values

@@ -16,10 +16,10 @@ let inspectCommand = Command(
 }
 
 private func inspectNest(_ path: String, _ arguments: Arguments) throws {
-    let nest = try NestModel(path)
+    let nest = try loadNest(path)
     let session = try makeSession(nest, arguments)
-    let (file, plan) = (nest.file, nest.model.plan)
-    let macs = plan.operations.indices.reduce(UInt64(0)) { $0 + nest.model.multiplyAccumulates(ofOperation: $1) }
+    let (file, plan) = (nest.file, nest.plan)
+    let macs = plan.operations.indices.reduce(UInt64(0)) { $0 + session.macs(of: $1) }
     func describe(_ port: PortDescriptor) -> String {
         let quantization = port.scale > 0 ? ", int8 with scale \(port.scale), zero point \(port.zeroPoint)" : ""
         return "\(port.name): \(port.externalType) \(port.shape)\(quantization)"
@@ -40,8 +40,8 @@ private func inspectNest(_ path: String, _ arguments: Arguments) throws {
             "provenance": file.provenance.entries.map { ["key": $0.key, "value": $0.value] },
             "layers": plan.operations.indices.map { index in
                 [
-                    "name": plan.operations[index].name, "operator": nest.model.operatorName(ofOperation: index),
-                    "kernel": session.kernelName(ofOperation: index), "macs": nest.model.multiplyAccumulates(ofOperation: index),
+                    "name": plan.operations[index].name, "operator": plan.operations[index].operation.name,
+                    "kernel": session.kernelName(of: index), "macs": session.macs(of: index),
                 ] as [String: Any]
             },
         ])
@@ -69,8 +69,8 @@ private func inspectNest(_ path: String, _ arguments: Arguments) throws {
     var table = TextTable([("layer", .left), ("operator", .left), ("kernel here", .left), ("kMAC", .right)])
     for index in plan.operations.indices {
         table.add([
-            plan.operations[index].name, nest.model.operatorName(ofOperation: index), session.kernelName(ofOperation: index),
-            Format.count(nest.model.multiplyAccumulates(ofOperation: index) / 1000),
+            plan.operations[index].name, plan.operations[index].operation.name, session.kernelName(of: index),
+            Format.count(session.macs(of: index) / 1000),
         ])
     }
     Console.print(table.rendered())

@@ -2,6 +2,7 @@ import Compiler
 import Engine
 import Foundation
 import Graph
+import Kernels
 import NestFormat
 import Vision
 
@@ -72,9 +73,9 @@ private func runTensors(_ path: String, _ inputs: [String], _ arguments: Argumen
     }
     var results: [(name: String, tensor: Tensor)] = []
     if try ModelKind(path) == .nest {
-        let nest = try NestModel(path)
+        let nest = try loadNest(path)
         let session = try makeSession(nest, arguments)
-        let plan = nest.model.plan
+        let plan = nest.plan
         for name in tensors.keys.sorted() where !plan.inputs.contains(where: { $0.name == name }) {
             throw Failure("--input \(name): expected one of \(plan.inputs.map(\.name).joined(separator: ", "))")
         }
@@ -99,16 +100,17 @@ private func runTensors(_ path: String, _ inputs: [String], _ arguments: Argumen
 }
 
 /// A session with the options --threads and --force-isa.
-func makeSession(_ nest: NestModel, _ arguments: Arguments) throws -> Session {
+func makeSession(_ nest: Model, _ arguments: Arguments) throws -> Session {
     var isa: ISA?
     if let name = arguments.string("--force-isa") {
-        guard let known = ISA(name: name) else {
-            throw UsageError("--force-isa: expected \(ISA.allNames.joined(separator: ", ")), found \"\(name)\"")
+        guard let known = ISA.allCases.first(where: { "\($0.name)" == name }) else {
+            throw UsageError("--force-isa: expected \(ISA.allCases.map { "\($0.name)" }.joined(separator: ", ")), found \"\(name)\"")
         }
         isa = known
     }
     do {
-        return try Session(nest.model, threads: try arguments.integer("--threads", in: 1...64) ?? 1, forcedISA: isa)
+        return try Session(
+            nest, threadCount: try arguments.integer("--threads", in: 1...64) ?? 1, forcing: isa)
     } catch let error as SessionError {
         throw Failure(error.message)
     }

@@ -7,26 +7,12 @@ import NestFormat
 import Platform
 import Vision
 
-/// A `.nest` file that is mapped, checked and ready to run.
-final class NestModel {
-    let path: String
-    let map: MappedFile
-    let file: NestFile
-    let model: Model
-
-    init(_ path: String) throws {
-        self.path = path
-        do {
-            map = try MappedFile(path: path)
-        } catch {
-            throw Failure(error.message)
-        }
-        do {
-            file = try NestFile(map.bytes)
-            model = try Model(file)
-        } catch {
-            throw Failure("\(path): \(error.name): \(error.message); `swiftlet explain \(error.name)` says what to do")
-        }
+/// Maps and checks a `.nest` file.
+func loadNest(_ path: String) throws -> Model {
+    do {
+        return try Model(path: path)
+    } catch let error as ModelError {
+        throw Failure("\(path): \(error.message); `swiftlet explain \(error.name)` says what to do")
     }
 }
 
@@ -81,7 +67,7 @@ final class Predictor {
     }
 
     private enum Form {
-        case nest(NestModel, Session, Preprocessor)
+        case nest(Session, Preprocessor)
         case graph(ChannelsLastGraph, Executor)
     }
 
@@ -98,16 +84,16 @@ final class Predictor {
         self.path = path
         reader = try PictureReader()
         if try ModelKind(path) == .nest {
-            let nest = try NestModel(path)
+            let nest = try loadNest(path)
             guard let preprocess = nest.file.preprocess, let tables = nest.file.preprocessTables else {
                 throw Failure("\(path): holds no preprocessing, so it can't take pictures; convert it again with --preprocess, or use --input NAME=FILE.npy")
             }
             self.preprocess = preprocess
             decoding = nest.file.decoding
             labels = nest.file.labels
-            descriptors = nest.model.plan.outputs
+            descriptors = nest.plan.outputs
             form = .nest(
-                nest, try Session(nest.model, threads: threads), Preprocessor(preprocess, tables: tables))
+                try Session(nest, threadCount: threads), Preprocessor(preprocess, tables: tables))
         } else {
             let prepared = try ChannelsLastGraph.prepare(try importModel(path))
             let shape = prepared.graph.inputs.first.flatMap { prepared.graph[$0.value].shape } ?? []
@@ -133,7 +119,7 @@ final class Predictor {
     /// The outputs for the picture at `path`.
     func predict(_ picture: String) throws -> (outputs: [Output], width: Int, height: Int, placement: Placement) {
         switch form {
-        case .nest(_, let session, let preprocessor):
+        case .nest(let session, let preprocessor):
             let size = try reader.read(picture, through: preprocessor, into: session.input(0).baseAddress!)
             session.run()
             let outputs = descriptors.enumerated().map { index, descriptor in
