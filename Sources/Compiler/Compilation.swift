@@ -151,7 +151,7 @@ public enum Compiler {
 
     /// Runs the scalar reference kernels on generated inputs and notes what every operation gives.
     private static func golden(of file: [UInt8], inputs: Int) throws -> Golden {
-        let session = try Session(Model(copying: file), threadCount: 1, forcing: .scalar)
+        let session = try Session(model: Model(copying: file), threadCount: 1, forcing: .scalar)
         return session.recordGolden(inputs: (0..<inputs).map { .generated(seed: goldenSeed &+ UInt32($0)) })
     }
 }

@@ -14,6 +14,8 @@ extension Plan {
             var record = ByteWriter()
             planned.operation.encode(into: &record)
             writer.write(planned.name)
+            writer.write(planned.resultScale)
+            writer.write(planned.resultZeroPoint)
             writer.write(planned.operation.tag)
             writer.writeCount(record.count)
             writer.write(contentsOf: record.bytes)
@@ -27,7 +29,7 @@ extension Plan {
         let arenaBytes = try reader.readSize()
         let inputs = try Plan.readPorts(&reader)
         let outputs = try Plan.readPorts(&reader)
-        let count = try reader.readCount(ofRecordsWithAtLeast: 8)
+        let count = try reader.readCount(ofRecordsWithAtLeast: 16)
         guard count <= NestLimits.maxOperations else {
             throw .limitExceeded(
                 what: "the number of operations", value: UInt64(count), limit: UInt64(NestLimits.maxOperations))
@@ -36,6 +38,8 @@ extension Plan {
         operations.reserveCapacity(count)
         for _ in 0..<count {
             let name = try reader.readString()
+            let resultScale = try reader.readFloat()
+            let resultZeroPoint = try reader.readInt32()
             let tag = try reader.readUInt16()
             let recordBytes = try reader.readCount()
             let before = reader.offset
@@ -46,7 +50,9 @@ extension Plan {
             guard reader.offset - before == recordBytes else {
                 throw reader.malformed("an operation's record has another length than its fields")
             }
-            operations.append(PlannedOperation(name: name, operation: operation))
+            operations.append(
+                PlannedOperation(
+                    name: name, operation: operation, resultScale: resultScale, resultZeroPoint: resultZeroPoint))
         }
         try reader.finish()
         self.init(arenaBytes: arenaBytes, inputs: inputs, outputs: outputs, operations: operations)

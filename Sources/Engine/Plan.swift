@@ -27,7 +27,14 @@ public struct PlannedOperation: Sendable, Hashable {
     /// Name of the source layer whose result this step writes.
     public var name: String
     public var operation: Operation
-    public init(name: String, operation: Operation) { (self.name, self.operation) = (name, operation) }
+    /// Of an int8 result: it stands for `(q - resultZeroPoint) * resultScale`. Scale 0 when there is nothing to say. For
+    /// reports and comparison; the engine does not compute with it.
+    public var resultScale: Float
+    public var resultZeroPoint: Int32
+    public init(name: String, operation: Operation, resultScale: Float = 0, resultZeroPoint: Int32 = 0) {
+        (self.name, self.operation) = (name, operation)
+        (self.resultScale, self.resultZeroPoint) = (resultScale, resultZeroPoint)
+    }
 }
 
 /// Everything that the engine needs to run a model, besides the weights' bytes.

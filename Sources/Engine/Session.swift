@@ -212,6 +212,28 @@ public final class Session {
         return crc.value
     }
 
+    /// Runs the model and calls `body` with each operation's index right after it ran, when its result can be read.
+    public func run(observing body: (Int) -> Void) {
+        for index in 0..<steps.count {
+            runStep(index)
+            body(index)
+        }
+        finish()
+    }
+
+    /// The elements of operation `index`'s result, packed. Valid inside `run(observing:)`.
+    public func resultBytes(of index: Int) -> [UInt8] {
+        var bytes: [UInt8] = []
+        let base = UnsafeRawPointer(arena.bytes.baseAddress!)
+        steps[index].operation.forEachResultPiece { offset, byteCount in
+            bytes += UnsafeRawBufferPointer(start: base + offset, count: byteCount)
+        }
+        return bytes
+    }
+
+    /// Element type of operation `index`'s result.
+    public func resultType(of index: Int) -> DeviceType { steps[index].operation.resultType }
+
     // MARK: Facts
 
     /// Multiply-accumulates of operation `index`; 0 for operators that have none.

@@ -7,7 +7,7 @@ import Platform
 /// Version of tool and runtime.
 let toolVersion = "0.1.0"
 
-let commands = [
+let commands: [Command] = [
     convertCommand, inspectCommand, runCommand, evalCommand, compareCommand, benchCommand, reportCommand, explainCommand,
 ]
 

@@ -271,8 +271,8 @@ extension Lowering {
             packed.reserveCapacity(2 * wide.count)
             for channel in 0..<g.outputChannels {
                 let row = wide[channel * perChannel..<(channel + 1) * perChannel]
-                packed += row.map { Int8(max(-127, min(127, $0))) }
-                packed += row.map { Int8($0 - max(-127, min(127, $0))) }
+                packed += row.map { Int8($0 / 2) }
+                packed += row.map { Int8($0 - $0 / 2) }
             }
         }
         let folded = Packing.foldedBias(geometry, bias: bias, weights: packed, inputZeroPoint: input.zeroPoint)
@@ -316,7 +316,7 @@ extension Lowering {
                         biasOffset: biasOffset, scalesOffset: scalesOffset, inputZeroPoint: input.zeroPoint,
                         outputZeroPoint: tail.parameters.zeroPoint, clampMin: tail.clampMin, clampMax: tail.clampMax,
                         tableOffset: tableOffset, add: add)),
-                reads: reads, writes: [y], name: nodeName(tail.final))
+                reads: reads, writes: [y])
         } else {
             emit(
                 .convolution(
@@ -326,7 +326,7 @@ extension Lowering {
                         scalesOffset: scalesOffset, inputZeroPoint: input.zeroPoint,
                         outputZeroPoint: tail.parameters.zeroPoint, clampMin: tail.clampMin, clampMax: tail.clampMax,
                         tableOffset: tableOffset, add: add)),
-                reads: reads, writes: [y], name: nodeName(tail.final))
+                reads: reads, writes: [y])
         }
     }
 
@@ -393,7 +393,7 @@ extension Lowering {
                         output: featureMap(y, height: g.outputHeight, width: g.outputWidth), window: source.window,
                         groups: g.groups, isTransposed: g.isTransposed, weightsOffset: weightsOffset,
                         biasOffset: biasOffset, clampMin: range.lowerBound, clampMax: range.upperBound)),
-                reads: [x], writes: [y], name: nodeName(final))
+                reads: [x], writes: [y])
         }
     }
 

@@ -359,7 +359,7 @@ extension Lowering {
                 writingReal(final, dense: false) { target in
                     emitBinary(
                         function, extents: shape, a: left.operand, b: right.operand, output: operand(target),
-                        reads: reads, writes: [target], low: floatLow, high: floatHigh, name: nodeName(final))
+                        reads: reads, writes: [target], low: floatLow, high: floatHigh)
                 }
             }
             return
@@ -382,7 +382,7 @@ extension Lowering {
         let (left, right) = (side(a), side(b))
         emitBinary(
             function, extents: shape, a: left, b: right, output: operand(target, parameters: parameters), reads: reads,
-            writes: [target], low: low, high: high, name: nodeName(final))
+            writes: [target], low: low, high: high)
     }
 
     func denseStrides(_ extents: [Int]) -> [Int] {

@@ -37,6 +37,8 @@ final class Lowering {
     let offsets: [Int]?
     var locations: [ValueID: Location] = [:]
     var reals: [ValueID: Location] = [:]
+    /// The value that a destination was made for.
+    var owners: [Location: ValueID] = [:]
     var skipped: Set<Int> = []
     var problems: [GraphProblem] = []
     var floatNodes: [LoweredModel.FloatNode] = []
@@ -205,10 +207,12 @@ final class Lowering {
                     pixelStride: parent.pixelStride, type: type, shape: shape)
             }
             locations[id] = location
+            owners[location] = id
             return location
         }
         let location = newLocation(type: type, shape: shape)
         locations[id] = location
+        owners[location] = id
         return location
     }
 
@@ -222,7 +226,13 @@ final class Lowering {
             buffers[location.buffer].firstStep = min(buffers[location.buffer].firstStep, step)
             buffers[location.buffer].lastStep = max(buffers[location.buffer].lastStep, step)
         }
-        operations.append(PlannedOperation(name: name ?? currentNode?.name ?? "", operation: operation))
+        let value = writes.first.flatMap { owners[$0] }
+        let result = value.flatMap { Int8Parameters(graph[$0].quantization) }
+        let name = name ?? value.flatMap(nodeName) ?? currentNode?.name ?? ""
+        operations.append(
+            PlannedOperation(
+                name: name, operation: operation, resultScale: result?.scale ?? 0,
+                resultZeroPoint: result?.zeroPoint ?? 0))
     }
 
     func noteFloat(_ node: Node, _ reason: String) {

@@ -53,7 +53,7 @@ let benchCommand = Command(
             facts["layers"] = operations.indices.map { index in
                 [
                     "name": operations[index].name, "kernel": session.kernelName(of: index),
-                    "operator": operations[index].operation.name, "median_ms": Double(layerMedians[index]) / 1e6,
+                    "operator": "\(operations[index].operation.name)", "median_ms": Double(layerMedians[index]) / 1e6,
                     "macs": session.macs(of: index),
                 ] as [String: Any]
             }
@@ -73,7 +73,7 @@ let benchCommand = Command(
     for index in operations.indices {
         let work = session.macs(of: index)
         table.add([
-            operations[index].name, operations[index].operation.name, session.kernelName(of: index),
+            operations[index].name, "\(operations[index].operation.name)", session.kernelName(of: index),
             Format.duration(layerMedians[index]), Format.percent(Double(layerMedians[index]) / Double(max(1, layerSum))),
             work == 0 ? "" : Format.fixed(Double(work) / Double(max(1, layerMedians[index])), decimals: 1),
         ])

@@ -114,10 +114,9 @@ private final class Observed {
         reader = try PictureReader()
         if try ModelKind(path) == .nest {
             let nest = try loadNest(path)
-            guard let own = nest.file.preprocess, let tables = nest.file.preprocessTables else {
+            guard let own = nest.file.preprocess else {
                 throw Failure("\(path): holds no preprocessing; convert it again with --preprocess")
             }
-            _ = tables
             preprocess = own
             let session = try makeSession(nest, arguments)
             run = { picture in
@@ -125,8 +124,18 @@ private final class Observed {
                 session.input(0).copyBytes(from: try port.storedInArenaOrder(picture))
                 var values: [(String, [Float])] = []
                 session.run { index in
-                    if let reals = session.reals(ofOperation: index) {
-                        values.append((nest.plan.operations[index].name, reals))
+                    let planned = nest.plan.operations[index]
+                    let bytes = session.resultBytes(of: index)
+                    switch session.resultType(of: index) {
+                    case .float32:
+                        values.append((planned.name, bytes.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }))
+                    case .int8 where planned.resultScale > 0:
+                        values.append(
+                            (
+                                planned.name,
+                                bytes.map { Float(Int32(Int8(bitPattern: $0)) - planned.resultZeroPoint) * planned.resultScale }
+                            ))
+                    default: break
                     }
                 }
                 return values

@@ -25,7 +25,7 @@ let explainCommand = Command(
 
 /// All named errors of the device, sorted.
 private func explanations() -> [(name: String, text: String)] {
-    var all: [(name: String, text: String)] = LoadError.explanations.map { ("\($0.name)", "\($0.explanation)") }
+    var all: [(name: String, text: String)] = LoadError.catalogue.map { ("\($0.name)", "\($0.explanation)") }
     all += JPEGError.allCases.map { ($0.name, $0.explanation) }
     all.append(("system-error", "\(SystemError.explanation)"))
     return all.sorted { $0.name < $1.name }

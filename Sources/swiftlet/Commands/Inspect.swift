@@ -31,20 +31,29 @@ private func inspectNest(_ path: String, _ arguments: Arguments) throws {
                 "scale": Double(port.scale), "zero_point": Int(port.zeroPoint), "arena_offset": port.arenaOffset,
             ]
         }
-        return try Console.print(json: [
-            "file": path, "file_bytes": file.bytes.count, "format_version": Int(file.formatVersion),
-            "arena_bytes": plan.arenaBytes, "weights_bytes": file.weights.count, "macs": macs,
-            "inputs": plan.inputs.map(facts), "outputs": plan.outputs.map(facts), "labels": file.labels,
-            "decoding": "\(file.decoding)", "preprocess": file.preprocess.map { "\($0)" } ?? "",
-            "sections": file.sections.map { ["kind": "\($0.kind)", "offset": $0.offset, "bytes": $0.byteCount] as [String: Any] },
-            "provenance": file.provenance.entries.map { ["key": $0.key, "value": $0.value] },
-            "layers": plan.operations.indices.map { index in
-                [
-                    "name": plan.operations[index].name, "operator": plan.operations[index].operation.name,
-                    "kernel": session.kernelName(of: index), "macs": session.macs(of: index),
-                ] as [String: Any]
-            },
-        ])
+        var object: [String: Any] = [:]
+        object["file"] = path
+        object["file_bytes"] = file.bytes.count
+        object["format_version"] = Int(file.formatVersion)
+        object["arena_bytes"] = plan.arenaBytes
+        object["weights_bytes"] = file.weights.count
+        object["macs"] = macs
+        object["inputs"] = plan.inputs.map(facts)
+        object["outputs"] = plan.outputs.map(facts)
+        object["labels"] = file.labels
+        object["decoding"] = "\(file.decoding)"
+        object["preprocess"] = file.preprocess.map { "\($0)" } ?? ""
+        object["sections"] = file.sections.map { section -> [String: Any] in
+            ["kind": "\(section.kind)", "offset": section.offset, "bytes": section.byteCount]
+        }
+        object["provenance"] = file.provenance.entries.map { ["key": $0.key, "value": $0.value] }
+        object["layers"] = plan.operations.indices.map { index -> [String: Any] in
+            [
+                "name": plan.operations[index].name, "operator": "\(plan.operations[index].operation.name)",
+                "kernel": session.kernelName(of: index), "macs": session.macs(of: index),
+            ]
+        }
+        return try Console.print(json: object)
     }
     Console.print("\(path): Swiftlet model, format \(file.formatVersion), \(Format.bytes(UInt64(file.bytes.count)))")
     Console.print("  weights     \(Format.bytes(UInt64(file.weights.count)))")
@@ -69,7 +78,7 @@ private func inspectNest(_ path: String, _ arguments: Arguments) throws {
     var table = TextTable([("layer", .left), ("operator", .left), ("kernel here", .left), ("kMAC", .right)])
     for index in plan.operations.indices {
         table.add([
-            plan.operations[index].name, plan.operations[index].operation.name, session.kernelName(of: index),
+            plan.operations[index].name, "\(plan.operations[index].operation.name)", session.kernelName(of: index),
             Format.count(session.macs(of: index) / 1000),
         ])
     }
@@ -80,15 +89,15 @@ private func inspectSource(_ path: String, _ arguments: Arguments) throws {
     let graph = try importModel(path)
     var counts: [String: Int] = [:]
     for node in graph.nodes { counts[node.sourceOperator, default: 0] += 1 }
-    func facts(_ port: Port) -> [String: Any] {
-        ["name": port.name, "shape": graph[port.value].shape ?? [], "type": port.elementType.rawValue]
+    func facts(_ name: String, _ value: ValueID, _ type: ElementType) -> [String: Any] {
+        ["name": name, "shape": graph[value].shape ?? [], "type": type.rawValue]
     }
     let parameters = graph.values.reduce(0) { $0 + ($1.constant?.count ?? 0) }
     let isQuantized = graph.values.contains { $0.quantization != nil && $0.constant == nil }
     if arguments.flag("--json") {
         return try Console.print(json: [
-            "file": path, "format": graph.sourceDescription, "inputs": graph.inputs.map(facts),
-            "outputs": graph.outputs.map(facts), "operators": counts, "parameters": parameters, "quantized": isQuantized,
+            "file": path, "format": graph.sourceDescription, "inputs": graph.inputs.map { facts($0.name, $0.value, $0.elementType) },
+            "outputs": graph.outputs.map { facts($0.name, $0.value, $0.elementType) }, "operators": counts, "parameters": parameters, "quantized": isQuantized,
         ])
     }
     Console.print("\(path): \(graph.sourceDescription)\(isQuantized ? ", quantized" : "")")

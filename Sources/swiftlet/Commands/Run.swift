@@ -110,7 +110,7 @@ func makeSession(_ nest: Model, _ arguments: Arguments) throws -> Session {
     }
     do {
         return try Session(
-            nest, threadCount: try arguments.integer("--threads", in: 1...64) ?? 1, forcing: isa)
+            model: nest, threadCount: try arguments.integer("--threads", in: 1...64) ?? 1, forcing: isa)
     } catch let error as SessionError {
         throw Failure(error.message)
     }

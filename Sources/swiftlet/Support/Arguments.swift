@@ -13,7 +13,7 @@ struct Failure: Error, CustomStringConvertible {
 }
 
 /// One option of a command.
-struct Option {
+struct Option: Sendable {
     /// With dashes: "--threads".
     var name: String
     /// Placeholder of its value; nil for a flag.
@@ -25,7 +25,7 @@ struct Option {
 }
 
 /// One subcommand.
-struct Command {
+struct Command: Sendable {
     var name: String
     var summary: String
     /// Placeholders of positional arguments; the last may end in "…".
@@ -34,7 +34,7 @@ struct Command {
     var examples: [String]
     /// Further paragraphs of the help.
     var notes: [String] = []
-    var run: (Arguments) throws -> Void
+    var run: @Sendable (Arguments) throws -> Void
 
     var help: String {
         var lines = ["usage: swiftlet \(name) \(positionals.joined(separator: " "))\(options.isEmpty ? "" : " [OPTION]…")", ""]

@@ -38,6 +38,14 @@ extension PortDescriptor {
         }
     }
 
+    /// The stored bytes of a float32 tensor that is already in the arena's order.
+    func storedInArenaOrder(_ tensor: Tensor) throws -> [UInt8] {
+        var plain = self
+        plain.shape = storedShape
+        plain.permutation = Array(0..<shape.count)
+        return try plain.stored(tensor.reshaped(plain.shape), subject: "input \"\(name)\"")
+    }
+
     /// The tensor in the source model's layout and type that stored bytes stand for.
     func tensor(_ bytes: UnsafeRawBufferPointer) -> Tensor {
         let raw: Tensor

@@ -93,7 +93,7 @@ final class Predictor {
             labels = nest.file.labels
             descriptors = nest.plan.outputs
             form = .nest(
-                try Session(nest, threadCount: threads), Preprocessor(preprocess, tables: tables))
+                try Session(model: nest, threadCount: threads), Preprocessor(preprocess, tables: tables))
         } else {
             let prepared = try ChannelsLastGraph.prepare(try importModel(path))
             let shape = prepared.graph.inputs.first.flatMap { prepared.graph[$0.value].shape } ?? []
