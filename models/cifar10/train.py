@@ -210,6 +210,7 @@ def main():
     parser.add_argument("--widths", type=int, nargs=3, default=[16, 56, 112])
     parser.add_argument("--holdout", type=int, default=2000, help="training pictures kept for validation")
     parser.add_argument("--checkpoint", help="file to save the state to after each epoch, and to resume from")
+    parser.add_argument("--start", help="checkpoint of an earlier run to take the first weights from")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
@@ -220,6 +221,8 @@ def main():
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(options.seed))
     held, used = order[:options.holdout], order[options.holdout:]
     model = ResNet8(options.widths).to(memory_format=torch.channels_last)
+    if options.start:
+        model.load_state_dict(torch.load(options.start)["average"])
     print(f"{len(used)} pictures, {sum(p.numel() for p in model.parameters())} parameters", flush=True)
 
     validation = (images[held], labels[held])

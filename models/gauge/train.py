@@ -296,6 +296,7 @@ def main():
     parser.add_argument("--rate", type=float, default=4e-3, help="peak learning rate")
     parser.add_argument("--ema", type=float, default=0.995, help="decay of the averaged weights per step")
     parser.add_argument("--checkpoint", help="file to save the state to after each epoch, and to resume from")
+    parser.add_argument("--start", help="checkpoint of an earlier run to take the first weights from")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
@@ -308,6 +309,8 @@ def main():
     if options.train:
         data = load_set(options.train)
         net = GaugeNet().to(memory_format=torch.channels_last)
+        if options.start:
+            net.load_state_dict(torch.load(options.start)["average"])
         print(f"{len(data['images'])} frames, {sum(p.numel() for p in net.parameters())} parameters", flush=True)
         average = train(net, data["images"], data["points"], validation, options)
         export(average, options.out)
