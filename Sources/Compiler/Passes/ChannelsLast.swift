@@ -67,20 +67,25 @@ public struct ChannelsLastPass {
         return ChannelsLastGraph(graph: result, inputs: inputs, outputs: outputs)
     }
 
+    /// Channels last for an input of rank 4 whose first spatial operators take channels first.
     private func inputOrder(_ id: ValueID, rank: Int) -> [Int] {
-        guard rank == 4 || rank == 3 || rank == 5 else { return Self.identity(rank) }
-        let readers = (index.consumers[id] ?? []).map { source.nodes[$0].op }
-        return readers.contains { Self.prefersChannelsFirst($0) } && rank == 4 ? Self.channelsLast(rank) : Self.identity(rank)
-    }
-
-    /// Whether an operator at the graph's input hints that its axes are batch, channels, rows, columns.
-    private static func prefersChannelsFirst(_ op: any Operator) -> Bool {
-        if let layout = layout(of: op) { return layout == .channelsFirst }
-        switch op {
-        case let op as Transpose: return op.permutation != [0, 3, 1, 2]
-        case is Reshape, is Flatten, is Gemm, is MatMul: return false
-        default: return true
+        guard rank == 4 else { return Self.identity(rank) }
+        var queue = [id]
+        var seen: Set<ValueID> = [id]
+        while let value = queue.popLast() {
+            for position in index.consumers[value] ?? [] {
+                let node = source.nodes[position]
+                if let layout = Self.layout(of: node.op) {
+                    return layout == .channelsFirst ? Self.channelsLast(rank) : Self.identity(rank)
+                }
+                // Behind these the axes have another meaning.
+                if node.op is Transpose || node.op is Reshape || node.op is Flatten || node.op is Gemm || node.op is MatMul {
+                    continue
+                }
+                for case let output? in node.outputs where seen.insert(output).inserted { queue.insert(output, at: 0) }
+            }
         }
+        return Self.identity(rank)
     }
 
     static func identity(_ rank: Int) -> [Int] { Array(0..<rank) }
