@@ -66,7 +66,7 @@ private func inspectNest(_ path: String, _ arguments: Arguments) throws {
         Console.print(
             "  pictures    \(rule.width)×\(rule.height) \(rule.color), \(rule.fit), \(rule.filter); (pixel · \(rule.scale) − [\(numbers(rule.mean))]) / [\(numbers(rule.std))]")
     }
-    if file.decoding != .raw { Console.print("  results     \(file.decoding)") }
+    if file.decoding != .raw { Console.print("  results     \(describe(file.decoding))") }
     if !file.labels.isEmpty {
         Console.print("  labels      \(file.labels.count): \(file.labels.prefix(6).joined(separator: ", "))\(file.labels.count > 6 ? ", …" : "")")
     }
@@ -83,6 +83,29 @@ private func inspectNest(_ path: String, _ arguments: Arguments) throws {
         ])
     }
     Console.print(table.rendered())
+}
+
+/// An output decoding in words.
+private func describe(_ decoding: OutputDecoding) -> String {
+    func threshold(_ score: Float, _ iou: Float, _ most: Int) -> String {
+        "score above \(score), IoU below \(iou), at most \(most)"
+    }
+    switch decoding {
+    case .raw: return "raw outputs"
+    case .classification(let top, let softmax): return "top \(top) classes\(softmax ? ", softmax applied" : "")"
+    case .tfliteDetections(let score): return "boxes of TFLite_Detection_PostProcess, score above \(score)"
+    case .ssd(let ssd):
+        return "SSD boxes of \(ssd.classCount) classes, \(threshold(ssd.scoreThreshold, ssd.iouThreshold, ssd.maxDetections))"
+    case .yolo(let yolo):
+        return "YOLO (\(yolo.version)) boxes of \(yolo.classCount) classes, \(threshold(yolo.scoreThreshold, yolo.iouThreshold, yolo.maxDetections))"
+    case .anchorFree(let heads):
+        return "anchor-free boxes of \(heads.classCount) classes on \(heads.levels.count) levels, \(threshold(heads.scoreThreshold, heads.iouThreshold, heads.maxDetections))"
+    case .segmentation(let score): return "a class for each pixel, score above \(score)"
+    case .keypoints(let keypoints):
+        let form = keypoints.form == .heatmaps ? "heat maps" : "coordinates"
+        let dial = keypoints.gauge.map { "; a dial from \($0.minValue) to \($0.maxValue) \($0.unit)" } ?? ""
+        return "keypoints from \(form), score above \(keypoints.scoreThreshold)\(dial)"
+    }
 }
 
 private func inspectSource(_ path: String, _ arguments: Arguments) throws {
