@@ -121,14 +121,19 @@ struct TestModel: Sendable {
         }
         model.message(7) { graph in
             for node in nodes { graph.message(1) { Self.write(node, to: &$0) } }
-            graph.string(2, "test")
-            for (name, tensor) in initializers { graph.message(5) { Self.write(tensor, name: name, to: &$0) } }
-            for input in inputs { graph.message(11) { Self.write(input, to: &$0) } }
-            for output in outputs { graph.message(12) { $0.string(1, output) } }
+            writeValues(to: &graph)
             extendGraph(&graph)
         }
         extendModel(&model)
         return model.bytes
+    }
+
+    /// Writes all of the graph but its nodes.
+    func writeValues(to graph: inout ProtobufWriter) {
+        graph.string(2, "test")
+        for (name, tensor) in initializers { graph.message(5) { Self.write(tensor, name: name, to: &$0) } }
+        for input in inputs { graph.message(11) { Self.write(input, to: &$0) } }
+        for output in outputs { graph.message(12) { $0.string(1, output) } }
     }
 
     private static func write(_ node: Node, to writer: inout ProtobufWriter) {
