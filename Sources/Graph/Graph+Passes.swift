@@ -61,8 +61,8 @@ public struct ShapeInference {
     private static let smallCount = 4096
     /// Largest constant, in elements, that folding makes.
     private static let foldableCount = 1 << 26
-    /// Most elements that a value may have: products of extents stay far from overflow.
-    public static let maximumCount = 1 << 40
+    /// Most elements that a value may have: products of two extents stay far from overflow.
+    public static let maximumCount = 1 << 31
 
     public var graph: Graph
     private let foldsConstants: Bool
@@ -102,7 +102,7 @@ public struct ShapeInference {
         for case (let output?, let type) in zip(node.outputs, types) {
             if let shape = type.shape, Self.count(shape) == nil {
                 throw OperatorError(
-                    subject: "output \"\(graph[output].name)\"", expected: "extents of at most 2^40 elements in all",
+                    subject: "output \"\(graph[output].name)\"", expected: "extents of at most 2^31 elements in all",
                     found: "shape \(shape)")
             }
             graph[output].elementType = type.elementType

@@ -157,7 +157,7 @@ final class ONNXMalformedTests: XCTestCase {
                 $0.integer(1, -1)
                 $0.integer(2, 1)
             },
-            "1 problem:\n  tensor \"w\": expected extents of at most 2^40 elements in all, found shape [-1].")
+            "1 problem:\n  tensor \"w\": expected extents of at most 2^31 elements in all, found shape [-1].")
         XCTAssertEqual(
             text { $0.integer(2, 8) },
             "1 problem:\n  tensor \"w\": expected elements of a numeric type of 4 to 64 bits or bool, found string.")

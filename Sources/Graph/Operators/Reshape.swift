@@ -21,17 +21,17 @@ extension Reshape {
         }
         let count = old.reduce(1, *)
         if let unknown = shape.firstIndex(of: -1) {
-            let others = shape.reduce(-1, *)
-            guard shape.filter({ $0 == -1 }).count == 1, others > 0 ? count % others == 0 : false else {
+            shape[unknown] = 1
+            guard let others = ShapeInference.count(shape), others > 0, count % others == 0 else {
                 throw target.error(
                     expected: "a shape with \(count) elements", found: "\(target.facts.constant!.integers)")
             }
             shape[unknown] = count / others
         }
-        guard shape.allSatisfy({ $0 >= 0 }), shape.reduce(1, *) == count else {
+        guard ShapeInference.count(shape) == count else {
             throw target.error(
-                expected: "a shape with \(count) elements, those of \(old)", found: "\(target.facts.constant!.integers)"
-            )
+                expected: "a shape with \(count) elements, those of \(old)",
+                found: "\(target.facts.constant!.integers)")
         }
         return [TensorType(data.elementType, shape)]
     }

@@ -15,6 +15,10 @@ extension Split {
             throw OperatorError(
                 subject: "attribute num_outputs", expected: "a number, as input 1 (split) is absent", found: "none")
         }
+        guard (1...1 << 16).contains(count) else {
+            throw OperatorError(
+                subject: parts?.subject ?? "attribute num_outputs", expected: "1 to 65536 parts", found: "\(count)")
+        }
         guard let shape = x.shape, parts == nil || given != nil else {
             return [TensorType](repeating: TensorType(x.elementType, nil), count: count)
         }

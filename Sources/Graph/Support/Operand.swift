@@ -53,10 +53,11 @@ struct Operand {
         if let shape, shape.reduce(1, *) != 1 { throw error(expected: "one element", found: "shape \(shape)") }
     }
 
-    /// The contents as integers, when known; the operand must be of an integer type.
+    /// The contents as extents, offsets or axes, when known; the operand must be of an integer type. Numbers beyond
+    /// ±2^31 become ±2^31, which is beyond any extent too, so that sums and products of two don't overflow.
     func integers() throws(OperatorError) -> [Int]? {
         try require(ElementType.integers)
-        return facts.constant?.integers
+        return facts.constant?.integers.map { max(-1 << 31, min(1 << 31, $0)) }
     }
 }
 

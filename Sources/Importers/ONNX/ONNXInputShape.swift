@@ -21,7 +21,7 @@ struct ONNXInputShape {
         }
         let shape = if let override { try check(override, axes) } else { try fixed(axes) }
         guard ShapeInference.count(shape) != nil else {
-            throw problem(expected: "extents of at most 2^40 elements in all", found: "shape \(shape)")
+            throw problem(expected: "extents of at most 2^31 elements in all", found: "shape \(shape)")
         }
         return (elementType, shape)
     }

@@ -211,10 +211,10 @@ final class ONNXNodeTranslation {
     func hasAttribute(_ name: String) -> Bool { unreadAttributes[name] != nil }
 
     private func bounded(_ value: Int64, _ name: String) throws(TranslationError) -> Int {
-        guard let int = Int32(exactly: value) else {
-            throw refuse("attribute \(name)", expected: "a 32-bit integer", found: "\(value)")
+        guard (-1 << 30...1 << 30).contains(value) else {
+            throw refuse("attribute \(name)", expected: "a number from -2^30 to 2^30", found: "\(value)")
         }
-        return Int(int)
+        return Int(value)
     }
 
     // MARK: Results

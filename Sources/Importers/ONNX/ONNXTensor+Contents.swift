@@ -109,7 +109,7 @@ extension ONNXTensor {
         let shape = dimensions.map { Int($0) }
         guard let count = ShapeInference.count(shape) else {
             throw GraphProblem(
-                subject: subject, expected: "extents of at most 2^40 elements in all", found: "shape \(shape)")
+                subject: subject, expected: "extents of at most 2^31 elements in all", found: "shape \(shape)")
         }
         guard let raw = isExternal ? try externalData.slice(of: self) : raw else {
             return try typedContents(type, elementType, shape: shape, count: count, subject: subject)

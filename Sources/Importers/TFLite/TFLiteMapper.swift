@@ -95,7 +95,7 @@ final class TFLiteMapper {
         guard shape.allSatisfy({ $0 > 0 }), ShapeInference.count(shape) != nil else {
             let extents = shape.map { $0 > 0 ? "\($0)" : "N" }.joined(separator: ",")
             throw GraphProblem(
-                subject: "input \"\(tensor.name)\"", expected: "positive extents of at most 2^40 elements in all",
+                subject: "input \"\(tensor.name)\"", expected: "positive extents of at most 2^31 elements in all",
                 found: "shape \(tensor.shape)", remedy: "Give the extents with --input-shape \(tensor.name)=\(extents)."
             )
         }

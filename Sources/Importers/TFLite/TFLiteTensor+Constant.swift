@@ -8,7 +8,7 @@ extension TFLiteTensor {
             throw mapper.problem(subject, expected: "numbers or booleans", found: "elements of type \(type.name)")
         }
         guard let count = ShapeInference.count(shape) else {
-            throw mapper.problem(subject, expected: "extents of at most 2^40 elements in all", found: "shape \(shape)")
+            throw mapper.problem(subject, expected: "extents of at most 2^31 elements in all", found: "shape \(shape)")
         }
         let range = contents ?? 0..<0
         let needed = type == .int4 ? (count + 1) / 2 : count * elementType.byteCount
