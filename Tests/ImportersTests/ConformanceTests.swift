@@ -49,7 +49,8 @@ struct ConformanceCase {
             let sets = try FileManager.default.contentsOfDirectory(atPath: folder.path)
                 .filter { $0.hasPrefix("test_data_set_") }.sorted()
             if sets.isEmpty { return "no data set" }
-            let declared = try ONNXModel(ProtobufReader(FileBytes(path: path), message: "ModelProto")).graph?.inputs ?? []
+            let declared =
+                try ONNXModel(ProtobufReader(FileBytes(path: path), message: "ModelProto")).graph?.inputs ?? []
             for set in sets {
                 let data = folder.appendingPathComponent(set)
                 let inputs = try tensors(data, "input")
@@ -65,7 +66,9 @@ struct ConformanceCase {
                 let given = named.filter { name, _ in graph.inputs.contains { $0.name == name } }
                 let outputs = try Executor(graph).run(given)
                 for (port, expected) in zip(graph.outputs, expected) {
-                    if let difference = Self.difference(outputs[port.name]!, expected) { return "\(port.name): \(difference)" }
+                    if let difference = Self.difference(outputs[port.name]!, expected) {
+                        return "\(port.name): \(difference)"
+                    }
                 }
             }
             return nil

@@ -110,7 +110,9 @@ final class ONNXGraphTests: XCTestCase {
     }
 
     func testTensorsInEveryField() throws {
-        func load(_ type: ElementType, _ shape: [Int], _ write: @escaping @Sendable (inout ProtobufWriter) -> Void) throws -> Tensor {
+        func load(_ type: ElementType, _ shape: [Int], _ write: @escaping @Sendable (inout ProtobufWriter) -> Void)
+            throws -> Tensor
+        {
             var model = TestModel(outputs: ["w"])
             model.extendGraph = { graph in
                 graph.message(5) { tensor in
@@ -142,7 +144,8 @@ final class ONNXGraphTests: XCTestCase {
         XCTAssertEqual(try load(.int32, [1]) { $0.data(5, packed([-7])) }.elements(as: Int32.self), [-7])
         XCTAssertEqual(try load(.uint32, [1]) { $0.data(11, packed([1 << 31])) }.elements(as: UInt32.self), [1 << 31])
         XCTAssertEqual(try load(.uint64, [1]) { $0.data(11, packed([-1])) }.elements(as: UInt64.self), [.max])
-        XCTAssertEqual(try load(.bool, [3]) { $0.data(5, packed([0, 1, 1])) }.elements(as: Bool.self), [false, true, true])
+        XCTAssertEqual(
+            try load(.bool, [3]) { $0.data(5, packed([0, 1, 1])) }.elements(as: Bool.self), [false, true, true])
         XCTAssertEqual(try load(.bool, [3]) { $0.data(9, [0, 1, 200]) }.elements(as: Bool.self), [false, true, true])
         XCTAssertEqual(try load(.float16, [1]) { $0.data(5, packed([0x3e00])) }.floats, [1.5])
         XCTAssertEqual(try load(.bfloat16, [1]) { $0.data(5, packed([0x3fc0])) }.floats, [1.5])
@@ -187,7 +190,8 @@ final class ONNXGraphTests: XCTestCase {
 
     func testExternalData() throws {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: directory.appendingPathComponent("weights"), withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(
+            at: directory.appendingPathComponent("weights"), withIntermediateDirectories: true)
         defer { XCTAssertNoThrow(try FileManager.default.removeItem(at: directory)) }
         let data = [Float(9), 10, 20].withUnsafeBytes { Data($0) }
         try data.write(to: directory.appendingPathComponent("weights/w.bin"))

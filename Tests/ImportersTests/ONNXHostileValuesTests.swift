@@ -39,7 +39,8 @@ final class ONNXHostileValuesTests: XCTestCase {
                 outputs: outputs,
                 initializers: constants.map { ($0.0, .integers($0.1)) } + [
                     ("w", .counting([4, 4, 3, 3])), ("w2", .counting([8, 2, 3, 3])), ("s", Tensor(scalar: Float(0.5))),
-                    ("scales", .floats([1, 1, 2, 2], [4])), ("c", .counting([4])), ("qc", Tensor([UInt8](0..<8), shape: [8])), ("known", .counting([2, 3])),
+                    ("scales", .floats([1, 1, 2, 2], [4])), ("c", .counting([4])),
+                    ("qc", Tensor([UInt8](0..<8), shape: [8])), ("known", .counting([2, 3])),
                     ("onoff", .floats([0, 1], [2])), ("flag", Tensor(scalar: Int64(2))),
                 ])
             model.message(7) { graph in
@@ -97,7 +98,8 @@ final class ONNXHostileValuesTests: XCTestCase {
             scalars: [("count_include_pad", 1)], strings: [("auto_pad", "SAME_LOWER")]),
         Case(operatorType: "LpPool", inputs: ["x"], ints: [("kernel_shape", [3, 3])], scalars: [("p", 2)]),
         Case(operatorType: "Reshape", inputs: ["x", "a"], constants: [("a", [1, -1, 6])]),
-        Case(operatorType: "Reshape", inputs: ["known", "a"], scalars: [("allowzero", 1)], constants: [("a", [3, 2])]),
+        Case(
+            operatorType: "Reshape", inputs: ["known", "a"], scalars: [("allowzero", 1)], constants: [("a", [3, 2])]),
         Case(operatorType: "Expand", inputs: ["m", "a"], constants: [("a", [2, 3, 4])]),
         Case(operatorType: "Expand", inputs: ["known", "a"], constants: [("a", [2, 2, 3])]),
         Case(operatorType: "Tile", inputs: ["known", "a"], constants: [("a", [2, 3])]),
@@ -108,16 +110,22 @@ final class ONNXHostileValuesTests: XCTestCase {
         Case(
             operatorType: "Slice", inputs: ["known", "a", "b", "d", "e"],
             constants: [("a", [0, 2]), ("b", [2, -4]), ("d", [0, 1]), ("e", [1, -1])]),
-        Case(opset: 9, operatorType: "Slice", inputs: ["known"], ints: [("starts", [0]), ("ends", [1]), ("axes", [1])]),
+        Case(
+            opset: 9, operatorType: "Slice", inputs: ["known"], ints: [("starts", [0]), ("ends", [1]), ("axes", [1])]),
         Case(operatorType: "Pad", inputs: ["x", "a"], constants: [("a", [0, 0, 1, 1, 0, 0, 2, 2])]),
-        Case(operatorType: "Pad", inputs: ["known", "a"], strings: [("mode", "reflect")], constants: [("a", [1, 1, 1, 2])]),
-        Case(operatorType: "Pad", inputs: ["known", "a"], strings: [("mode", "wrap")], constants: [("a", [1, 1, -1, 2])]),
-        Case(operatorType: "Pad", inputs: ["known", "a"], strings: [("mode", "edge")], constants: [("a", [1, 1, 0, 2])]),
+        Case(
+            operatorType: "Pad", inputs: ["known", "a"], strings: [("mode", "reflect")],
+            constants: [("a", [1, 1, 1, 2])]),
+        Case(
+            operatorType: "Pad", inputs: ["known", "a"], strings: [("mode", "wrap")], constants: [("a", [1, 1, -1, 2])]),
+        Case(
+            operatorType: "Pad", inputs: ["known", "a"], strings: [("mode", "edge")], constants: [("a", [1, 1, 0, 2])]),
         Case(operatorType: "Pad", inputs: ["known", "a", "", "b"], constants: [("a", [1, 1]), ("b", [1])]),
         Case(
             operatorType: "Split", inputs: ["x", "a"], outputs: ["y", "z"], scalars: [("axis", 1)],
             constants: [("a", [1, 3])]),
-        Case(operatorType: "Split", inputs: ["known"], outputs: ["y", "z"], scalars: [("axis", 1), ("num_outputs", 2)]),
+        Case(
+            operatorType: "Split", inputs: ["known"], outputs: ["y", "z"], scalars: [("axis", 1), ("num_outputs", 2)]),
         Case(operatorType: "Squeeze", inputs: ["x", "a"], constants: [("a", [0])]),
         Case(operatorType: "Unsqueeze", inputs: ["known", "a"], constants: [("a", [0, 3])]),
         Case(operatorType: "Flatten", inputs: ["known"], scalars: [("axis", 1)]),
@@ -125,13 +133,22 @@ final class ONNXHostileValuesTests: XCTestCase {
         Case(operatorType: "Concat", inputs: ["known", "known"], scalars: [("axis", 1)]),
         Case(operatorType: "Gather", inputs: ["known", "a"], scalars: [("axis", 1)], constants: [("a", [0, 2])]),
         Case(operatorType: "GatherElements", inputs: ["c", "a"], scalars: [("axis", 0)], constants: [("a", [0, 2])]),
-        Case(operatorType: "GatherND", inputs: ["known", "a"], scalars: [("batch_dims", 0)], constants: [("a", [1, 2])]),
-        Case(operatorType: "ScatterElements", inputs: ["c", "a", "onoff"], scalars: [("axis", 0)], constants: [("a", [0, 2])]),
-        Case(operatorType: "OneHot", inputs: ["a", "b", "onoff"], scalars: [("axis", -1)], constants: [("a", [0, 2]), ("b", [4])]),
+        Case(
+            operatorType: "GatherND", inputs: ["known", "a"], scalars: [("batch_dims", 0)], constants: [("a", [1, 2])]),
+        Case(
+            operatorType: "ScatterElements", inputs: ["c", "a", "onoff"], scalars: [("axis", 0)],
+            constants: [("a", [0, 2])]),
+        Case(
+            operatorType: "OneHot", inputs: ["a", "b", "onoff"], scalars: [("axis", -1)],
+            constants: [("a", [0, 2]), ("b", [4])]),
         Case(operatorType: "OneHot", inputs: ["i", "b", "onoff"], scalars: [("axis", -1)], constants: [("b", [4])]),
         Case(operatorType: "ConstantOfShape", inputs: ["a"], constants: [("a", [2, 3])]),
-        Case(operatorType: "TopK", inputs: ["c", "a"], outputs: ["y", "z"], scalars: [("axis", 0)], constants: [("a", [2])]),
-        Case(operatorType: "TopK", inputs: ["x", "a"], outputs: ["y", "z"], scalars: [("axis", 1)], constants: [("a", [2])]),
+        Case(
+            operatorType: "TopK", inputs: ["c", "a"], outputs: ["y", "z"], scalars: [("axis", 0)],
+            constants: [("a", [2])]),
+        Case(
+            operatorType: "TopK", inputs: ["x", "a"], outputs: ["y", "z"], scalars: [("axis", 1)],
+            constants: [("a", [2])]),
         Case(operatorType: "CumSum", inputs: ["c", "a"], scalars: [("exclusive", 0)], constants: [("a", [0])]),
         Case(operatorType: "Resize", inputs: ["x", "", "", "a"], constants: [("a", [1, 4, 12, 3])]),
         Case(operatorType: "Resize", inputs: ["known", "", "", "a"], ints: [("axes", [1])], constants: [("a", [6])]),
@@ -152,14 +169,21 @@ final class ONNXHostileValuesTests: XCTestCase {
         Case(operatorType: "LRN", inputs: ["x"], scalars: [("size", 3)]),
         Case(operatorType: "Shape", inputs: ["x"], scalars: [("start", 1), ("end", 3)]),
         Case(operatorType: "Range", inputs: ["a", "b", "d"], constants: [("a", [0]), ("b", [9]), ("d", [2])]),
-        Case(operatorType: "ReverseSequence", inputs: ["m", "a"], scalars: [("batch_axis", 1), ("time_axis", 0)], constants: [("a", [1, 2, 3, 3])]),
-        Case(operatorType: "ReverseSequence", inputs: ["known", "a"], scalars: [("batch_axis", 1), ("time_axis", 0)], constants: [("a", [1, 2, 2])]),
+        Case(
+            operatorType: "ReverseSequence", inputs: ["m", "a"], scalars: [("batch_axis", 1), ("time_axis", 0)],
+            constants: [("a", [1, 2, 3, 3])]),
+        Case(
+            operatorType: "ReverseSequence", inputs: ["known", "a"], scalars: [("batch_axis", 1), ("time_axis", 0)],
+            constants: [("a", [1, 2, 2])]),
         Case(operatorType: "DequantizeLinear", inputs: ["q", "s"], scalars: [("axis", 1)]),
-        Case(opset: 21, operatorType: "DequantizeLinear", inputs: ["qc", "c"], scalars: [("axis", 0), ("block_size", 2)]),
+        Case(
+            opset: 21, operatorType: "DequantizeLinear", inputs: ["qc", "c"], scalars: [("axis", 0), ("block_size", 2)]),
         Case(operatorType: "QuantizeLinear", inputs: ["x", "s"], scalars: [("axis", 1)]),
         Case(operatorType: "Cast", inputs: ["a"], scalars: [("to", 3)], constants: [("a", [1, -1])]),
         Case(operatorType: "Div", inputs: ["a", "b"], constants: [("a", [4, 5]), ("b", [2, 3])]),
-        Case(operatorType: "Mod", inputs: ["a", "b"], scalars: [("fmod", 0)], constants: [("a", [4, 5]), ("b", [2, 3])]),
+        Case(
+            operatorType: "Mod", inputs: ["a", "b"], scalars: [("fmod", 0)],
+            constants: [("a", [4, 5]), ("b", [2, 3])]),
         Case(operatorType: "Pow", inputs: ["a", "b"], constants: [("a", [4, 5]), ("b", [2, 3])]),
         Case(operatorType: "Mul", inputs: ["a", "b"], constants: [("a", [4, 5]), ("b", [2, 3])]),
         Case(operatorType: "Neg", inputs: ["a"], constants: [("a", [4, 5])]),
@@ -235,7 +259,9 @@ final class ONNXHostileValuesTests: XCTestCase {
             var item = cases[random.next(below: cases.count)]
             func value() -> Int64 { Self.hostile[random.next(below: Self.hostile.count)] }
             for list in item.ints.indices {
-                for index in item.ints[list].1.indices where random.next(below: 2) == 0 { item.ints[list].1[index] = value() }
+                for index in item.ints[list].1.indices where random.next(below: 2) == 0 {
+                    item.ints[list].1[index] = value()
+                }
             }
             for index in item.scalars.indices where random.next(below: 2) == 0 { item.scalars[index].1 = value() }
             for list in item.constants.indices {

@@ -10,7 +10,8 @@ final class ONNXMalformedTests: XCTestCase {
         opset: 11,
         inputs: [.init("x", ["n", 2, 4, 4])], outputs: ["y", "z"],
         nodes: [
-            .init("Conv", ["x", "w", "b"], ["a"], ["pads": .ints([1, 1, 1, 1]), "strides": .ints([2, 2])], name: "conv"),
+            .init(
+                "Conv", ["x", "w", "b"], ["a"], ["pads": .ints([1, 1, 1, 1]), "strides": .ints([2, 2])], name: "conv"),
             .init("Shape", ["a"], ["s"]),
             .init("Constant", [], ["i"], ["value": .tensor(.integers([0]))]),
             .init("Gather", ["s", "i"], ["n0"], ["axis": .int(0)]),
@@ -21,7 +22,8 @@ final class ONNXMalformedTests: XCTestCase {
             .init(
                 "If", ["isOne"], ["z"],
                 [
-                    "then_branch": .graph(nodes: [.init("LeakyRelu", ["a"], ["t"], ["alpha": .float(0.1)])], outputs: ["t"]),
+                    "then_branch": .graph(
+                        nodes: [.init("LeakyRelu", ["a"], ["t"], ["alpha": .float(0.1)])], outputs: ["t"]),
                     "else_branch": .graph(nodes: [.init("Neg", ["a"], ["u"])], outputs: ["u"]),
                 ]),
         ],
@@ -36,7 +38,8 @@ final class ONNXMalformedTests: XCTestCase {
             return true
         } catch {
             XCTAssertFalse(error.problems.isEmpty)
-            for problem in error.problems where problem.subject.isEmpty || problem.expected.isEmpty || problem.found.isEmpty {
+            for problem in error.problems
+            where problem.subject.isEmpty || problem.expected.isEmpty || problem.found.isEmpty {
                 XCTFail("nameless problem: \(problem)")
             }
             return false
@@ -163,7 +166,8 @@ final class ONNXMalformedTests: XCTestCase {
             "1 problem:\n  tensor \"w\": expected elements of a numeric type of 4 to 64 bits or bool, found string.")
         XCTAssertEqual(
             text { $0.integer(2, 77) },
-            "1 problem:\n  tensor \"w\": expected elements of a numeric type of 4 to 64 bits or bool, found data type 77.")
+            "1 problem:\n  tensor \"w\": expected elements of a numeric type of 4 to 64 bits or bool, found data type 77."
+        )
     }
 }
 

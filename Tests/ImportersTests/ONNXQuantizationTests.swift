@@ -82,7 +82,8 @@ final class ONNXQuantizationTests: XCTestCase {
         XCTAssertEqual(try run(node("QLinearLeakyRelu", ["alpha": .float(0.5)]), x), [20, 28, 16, 60])
         XCTAssertEqual(try run(node("QLinearSigmoid"), x), [22, 24, 20, 24])
         XCTAssertEqual(
-            try run(node("QLinearSoftmax", ["axis": .int(-1), "opset": .int(13)]), Tensor([UInt8(10), 10], shape: [1, 2])),
+            try run(
+                node("QLinearSoftmax", ["axis": .int(-1), "opset": .int(13)]), Tensor([UInt8(10), 10], shape: [1, 2])),
             [22, 22])
     }
 

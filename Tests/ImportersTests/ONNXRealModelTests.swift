@@ -6,8 +6,8 @@ import XCTest
 
 /// Published models on a photograph give the numbers that ONNX Runtime 1.31.1 gives.
 final class ONNXRealModelTests: XCTestCase {
-    /// What ONNX Runtime's output is: where its largest element is, the mean absolute value, and the elements at 1/7, 1/3,
-    /// 1/2, 5/7 of the count and at its end.
+    /// What ONNX Runtime's output is: where its largest element is, the mean absolute value, and the elements at 1/7,
+    /// 1/3, 1/2, 5/7 of the count and at its end.
     private struct Facts {
         var output: String
         var count: Int
@@ -33,7 +33,8 @@ final class ONNXRealModelTests: XCTestCase {
             XCTAssertEqual(Float(magnitude), expected.meanMagnitude, accuracy: 1e-4 * expected.meanMagnitude)
             let count = elements.count
             for (index, sample) in zip([count / 7, count / 3, count / 2, 5 * count / 7, count - 1], expected.samples) {
-                XCTAssertEqual(elements[index], sample, accuracy: 1e-3 * max(abs(sample), 0.01), "\(expected.output) \(index)")
+                XCTAssertEqual(
+                    elements[index], sample, accuracy: 1e-3 * max(abs(sample), 0.01), "\(expected.output) \(index)")
             }
         }
     }

@@ -43,7 +43,12 @@ struct ProtobufWriter {
 /// A small ONNX model that a test describes.
 struct TestModel: Sendable {
     enum Attribute: Sendable {
-        case int(Int64), float(Float), string(String), ints([Int64]), floats([Float]), tensor(Tensor)
+        case int(Int64)
+        case float(Float)
+        case string(String)
+        case ints([Int64])
+        case floats([Float])
+        case tensor(Tensor)
         case graph(nodes: [Node], outputs: [String])
     }
 
@@ -56,7 +61,8 @@ struct TestModel: Sendable {
         var domain: String
 
         init(
-            _ operatorType: String, _ inputs: [String], _ outputs: [String], _ attributes: KeyValuePairs<String, Attribute> = [:],
+            _ operatorType: String, _ inputs: [String], _ outputs: [String],
+            _ attributes: KeyValuePairs<String, Attribute> = [:],
             name: String = "", domain: String = ""
         ) {
             (self.operatorType, self.inputs, self.outputs) = (operatorType, inputs, outputs)
@@ -65,7 +71,9 @@ struct TestModel: Sendable {
     }
 
     enum Dimension: Sendable, ExpressibleByIntegerLiteral, ExpressibleByStringLiteral {
-        case fixed(Int), symbolic(String), unknown
+        case fixed(Int)
+        case symbolic(String)
+        case unknown
         init(integerLiteral value: Int) { self = .fixed(value) }
         init(stringLiteral value: String) { self = .symbolic(value) }
     }

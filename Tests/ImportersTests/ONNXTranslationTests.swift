@@ -25,7 +25,8 @@ final class ONNXTranslationTests: XCTestCase {
             let y = try run(opset, x, [.init("Clip", ["x", "low", "high"], ["y"])], constants: bounds)
             assertClose(y, [0, 0.5, 6], shape: [3])
             assertClose(
-                try run(opset, x, [.init("Clip", ["x", "", "high"], ["y"])], constants: bounds), [-3, 0.5, 6], shape: [3])
+                try run(opset, x, [.init("Clip", ["x", "", "high"], ["y"])], constants: bounds), [-3, 0.5, 6],
+                shape: [3])
         }
     }
 
@@ -53,7 +54,8 @@ final class ONNXTranslationTests: XCTestCase {
     func testSqueezeAndUnsqueeze() throws {
         let x = Tensor.counting([1, 2, 1])
         for opset: Int64 in [7, 11] {
-            assertClose(try run(opset, x, [.init("Squeeze", ["x"], ["y"], ["axes": .ints([0])])]), [0, 1], shape: [2, 1])
+            assertClose(
+                try run(opset, x, [.init("Squeeze", ["x"], ["y"], ["axes": .ints([0])])]), [0, 1], shape: [2, 1])
             assertClose(try run(opset, x, [.init("Squeeze", ["x"], ["y"])]), [0, 1], shape: [2])
             assertClose(
                 try run(opset, x, [.init("Unsqueeze", ["x"], ["y"], ["axes": .ints([0, 4])])]), [0, 1],
@@ -61,7 +63,8 @@ final class ONNXTranslationTests: XCTestCase {
         }
         let constants = [("one", Tensor.integers([0])), ("two", .integers([0, 4]))]
         for opset: Int64 in [13, 21] {
-            assertClose(try run(opset, x, [.init("Squeeze", ["x", "one"], ["y"])], constants: constants), [0, 1], shape: [2, 1])
+            assertClose(
+                try run(opset, x, [.init("Squeeze", ["x", "one"], ["y"])], constants: constants), [0, 1], shape: [2, 1])
             assertClose(
                 try run(opset, x, [.init("Unsqueeze", ["x", "two"], ["y"])], constants: constants), [0, 1],
                 shape: [1, 1, 2, 1, 1])
@@ -96,7 +99,8 @@ final class ONNXTranslationTests: XCTestCase {
         let constants = [("pads", Tensor.integers([1, 2])), ("value", Tensor(scalar: Float(9)))]
         for opset: Int64 in [11, 13, 18] {
             assertClose(
-                try run(opset, x, [.init("Pad", ["x", "pads", "value"], ["y"])], constants: constants), [9, 1, 2, 9, 9],
+                try run(opset, x, [.init("Pad", ["x", "pads", "value"], ["y"])], constants: constants),
+                [9, 1, 2, 9, 9],
                 shape: [5])
         }
         let reflected = TestModel.Node("Pad", ["x", "pads"], ["y"], ["mode": .string("edge")])
@@ -109,9 +113,9 @@ final class ONNXTranslationTests: XCTestCase {
             ("ReduceSum", [3, 12]), ("ReduceMean", [1, 4]), ("ReduceMax", [2, 5]), ("ReduceMin", [0, 3]),
             ("ReduceProd", [0, 60]), ("ReduceL1", [3, 12]), ("ReduceSumSquare", [5, 50]),
         ] {
-            for opset: Int64 in [7, 11, 18] where opset < 13 || name != "ReduceSum" {
+            for opset: Int64 in name == "ReduceSum" ? [7, 11] : [7, 11, 17] {
                 let attributes = TestModel.Node(name, ["x"], ["y"], ["axes": .ints([1]), "keepdims": .int(0)])
-                if opset < 18 { assertClose(try run(opset, x, [attributes]), expected, shape: [2]) }
+                assertClose(try run(opset, x, [attributes]), expected, shape: [2])
             }
             let input = TestModel.Node(name, ["x", "axes"], ["y"], ["keepdims": .int(0)])
             for opset: Int64 in name == "ReduceSum" ? [13, 18] : [18, 23] {
@@ -154,19 +158,23 @@ final class ONNXTranslationTests: XCTestCase {
     func testUpsampleAndEarlyResize() throws {
         let x = Tensor.floats([1, 2], [1, 1, 1, 2])
         let scales = Tensor.floats([1, 1, 1, 2], [4])
-        let attribute = TestModel.Node("Upsample", ["x"], ["y"], ["scales": .floats([1, 1, 1, 2]), "mode": .string("nearest")])
+        let attribute = TestModel.Node(
+            "Upsample", ["x"], ["y"], ["scales": .floats([1, 1, 1, 2]), "mode": .string("nearest")])
         assertClose(try run(7, x, [attribute]), [1, 1, 2, 2], shape: [1, 1, 1, 4])
         for (opset, name): (Int64, String) in [(9, "Upsample"), (10, "Resize")] {
             let nearest = TestModel.Node(name, ["x", "scales"], ["y"])
-            assertClose(try run(opset, x, [nearest], constants: [("scales", scales)]), [1, 1, 2, 2], shape: [1, 1, 1, 4])
+            assertClose(
+                try run(opset, x, [nearest], constants: [("scales", scales)]), [1, 1, 2, 2], shape: [1, 1, 1, 4])
             let linear = TestModel.Node(name, ["x", "scales"], ["y"], ["mode": .string("linear")])
-            assertClose(try run(opset, x, [linear], constants: [("scales", scales)]), [1, 1.5, 2, 2], shape: [1, 1, 1, 4])
+            assertClose(
+                try run(opset, x, [linear], constants: [("scales", scales)]), [1, 1.5, 2, 2], shape: [1, 1, 1, 4])
         }
         // An axis that shrinks takes the pixel above: ceil(i / scale), ONNX Runtime's choice.
         let shrink = TestModel.Node("Resize", ["x", "scales"], ["y"])
         let third = Tensor.floats([1, 1, 1, 0.6], [4])
         assertClose(
-            try run(10, .counting([1, 1, 1, 5]), [shrink], constants: [("scales", third)]), [0, 2, 4], shape: [1, 1, 1, 3])
+            try run(10, .counting([1, 1, 1, 5]), [shrink], constants: [("scales", third)]), [0, 2, 4],
+            shape: [1, 1, 1, 3])
     }
 
     func testResize() throws {
@@ -191,7 +199,8 @@ final class ONNXTranslationTests: XCTestCase {
     func testBatchNormalizationAndDropout() throws {
         let x = Tensor.floats([1, 2], [1, 2])
         let constants: [(String, Tensor)] = [
-            ("s", .floats([2, 2], [2])), ("b", .floats([1, 1], [2])), ("m", .floats([1, 1], [2])), ("v", .floats([4, 4], [2])),
+            ("s", .floats([2, 2], [2])), ("b", .floats([1, 1], [2])), ("m", .floats([1, 1], [2])),
+            ("v", .floats([4, 4], [2])),
         ]
         for (opset, attributes): (Int64, KeyValuePairs<String, TestModel.Attribute>) in [
             (7, ["spatial": .int(1), "momentum": .float(0.9), "epsilon": .float(0)]), (9, ["epsilon": .float(0)]),
@@ -228,10 +237,12 @@ final class ONNXTranslationTests: XCTestCase {
         XCTAssertEqual(try run(9, x, [.init("Cast", ["x"], ["y"], ["to": .int(6)])]).elements(as: Int32.self), [1, -2])
         let like = try run(15, x, [.init("CastLike", ["x", "t"], ["y"])], constants: [("t", .integers([0]))])
         XCTAssertEqual(like.elements(as: Int64.self), [1, -2])
-        let text = TestModel(inputs: [.init("x", [2])], nodes: [.init("Cast", ["x"], ["y"], ["to": .int(8)], name: "c")])
+        let text = TestModel(
+            inputs: [.init("x", [2])], nodes: [.init("Cast", ["x"], ["y"], ["to": .int(8)], name: "c")])
         XCTAssertEqual(
             text.diagnosis(),
-            "1 problem:\n  node \"c\" (Cast): attribute to: expected a numeric type of 8 to 64 bits or bool, found string.")
+            "1 problem:\n  node \"c\" (Cast): attribute to: expected a numeric type of 8 to 64 bits or bool, found string."
+        )
     }
 
     func testPaddingAttributes() throws {
@@ -247,7 +258,8 @@ final class ONNXTranslationTests: XCTestCase {
         XCTAssertThrowsError(try shape(["kernel_shape": .ints([5, 5])])) { error in
             XCTAssertEqual(
                 "\(error)",
-                "1 problem:\n  node \"y/Conv\" (Conv): attribute kernel_shape: expected that of the weights, [3, 3], found [5, 5].")
+                "1 problem:\n  node \"y/Conv\" (Conv): attribute kernel_shape: expected that of the weights, [3, 3], found [5, 5]."
+            )
         }
     }
 
@@ -255,12 +267,14 @@ final class ONNXTranslationTests: XCTestCase {
         let x = Tensor.floats([-1, 2], [2])
         for (name, expected): (String, [Float]) in [
             ("LeakyRelu", [-0.01, 2]), ("Elu", [Float(exp(-1.0) - 1), 2]), ("HardSigmoid", [0.3, 0.9]),
-            ("ThresholdedRelu", [0, 2]), ("Selu", [Float(1.05070098735548049 * 1.67326324235437728 * (exp(-1.0) - 1)), 2.101402]),
+            ("ThresholdedRelu", [0, 2]),
+            ("Selu", [Float(1.05070098735548049 * 1.67326324235437728 * (exp(-1.0) - 1)), 2.101402]),
         ] {
             assertClose(try run(13, x, [.init(name, ["x"], ["y"])]), expected, shape: [2])
         }
         assertClose(
-            try run(20, x, [.init("Gelu", ["x"], ["y"], ["approximate": .string("tanh")])]), [-0.158808, 1.954598], shape: [2])
+            try run(20, x, [.init("Gelu", ["x"], ["y"], ["approximate": .string("tanh")])]), [-0.158808, 1.954598],
+            shape: [2])
         assertClose(try run(20, x, [.init("Gelu", ["x"], ["y"])]), [-0.158655, 1.954500], shape: [2])
         assertClose(try run(14, x, [.init("HardSwish", ["x"], ["y"])]), [-1.0 / 3, 5.0 / 3], shape: [2])
     }

@@ -31,9 +31,10 @@ final class ONNXGraphBuilder {
     func build() throws(GraphProblems) -> Graph {
         readOperatorSets()
         guard let proto = model.graph else {
-            report(GraphProblem(
-                subject: "model", expected: "a graph", found: "none",
-                remedy: "The file is damaged or not ONNX: copy or export it again."))
+            report(
+                GraphProblem(
+                    subject: "model", expected: "a graph", found: "none",
+                    remedy: "The file is damaged or not ONNX: copy or export it again."))
             throw GraphProblems(problems)
         }
         guard problems.isEmpty else { throw GraphProblems(problems) }
@@ -74,19 +75,21 @@ final class ONNXGraphBuilder {
         for set in model.operatorSets { opsets[Self.canonical(set.domain)] = Int(set.version) }
         guard let version = opsets[""] else {
             if opsets.isEmpty {
-                report(GraphProblem(
-                    subject: "model", expected: "an operator set version", found: "none",
-                    remedy: "The file is damaged or not ONNX: copy or export it again."))
+                report(
+                    GraphProblem(
+                        subject: "model", expected: "an operator set version", found: "none",
+                        remedy: "The file is damaged or not ONNX: copy or export it again."))
             }
             return
         }
         if !supported.contains(version) {
-            report(GraphProblem(
-                subject: "operator set", expected: "opset \(supported.lowerBound) to \(supported.upperBound)",
-                found: "opset \(version)",
-                remedy: version < supported.lowerBound
-                    ? "Convert the model with onnx.version_converter.convert_version(model, 13)."
-                    : "Export the model for opset \(supported.upperBound) or older."))
+            report(
+                GraphProblem(
+                    subject: "operator set", expected: "opset \(supported.lowerBound) to \(supported.upperBound)",
+                    found: "opset \(version)",
+                    remedy: version < supported.lowerBound
+                        ? "Convert the model with onnx.version_converter.convert_version(model, 13)."
+                        : "Export the model for opset \(supported.upperBound) or older."))
         }
     }
 
@@ -104,9 +107,10 @@ final class ONNXGraphBuilder {
         var scope = Scope()
         for tensor in proto.initializers { scope.initializers[tensor.name] = tensor }
         for name in proto.sparseInitializers {
-            report(GraphProblem(
-                subject: "initializer \"\(name)\"", expected: "a dense tensor", found: "a sparse one",
-                remedy: "Save the weights as dense tensors; zeros are compressed at conversion."))
+            report(
+                GraphProblem(
+                    subject: "initializer \"\(name)\"", expected: "a dense tensor", found: "a sparse one",
+                    remedy: "Save the weights as dense tensors; zeros are compressed at conversion."))
         }
         return scope
     }
@@ -117,8 +121,9 @@ final class ONNXGraphBuilder {
         for input in proto.inputs where scopes[0].initializers[input.name] == nil {
             declared.insert(input.name)
             guard scopes[0].values[input.name] == nil else {
-                report(GraphProblem(
-                    subject: "input \"\(input.name)\"", expected: "each name once", found: "it twice"))
+                report(
+                    GraphProblem(
+                        subject: "input \"\(input.name)\"", expected: "each name once", found: "it twice"))
                 continue
             }
             do {
@@ -134,10 +139,11 @@ final class ONNXGraphBuilder {
             }
         }
         for name in options.inputShapes.keys.sorted() where !declared.contains(name) {
-            report(GraphProblem(
-                subject: "--input-shape \(name)",
-                expected: "one of the inputs " + declared.sorted().map { "\"\($0)\"" }.joined(separator: ", "),
-                found: "\"\(name)\""))
+            report(
+                GraphProblem(
+                    subject: "--input-shape \(name)",
+                    expected: "one of the inputs " + declared.sorted().map { "\"\($0)\"" }.joined(separator: ", "),
+                    found: "\"\(name)\""))
         }
     }
 
@@ -147,8 +153,9 @@ final class ONNXGraphBuilder {
         }
         for output in proto.outputs {
             guard let id = value(named: output.name) else {
-                report(GraphProblem(
-                    subject: "output \"\(output.name)\"", expected: "a value that a node gives", found: "none"))
+                report(
+                    GraphProblem(
+                        subject: "output \"\(output.name)\"", expected: "a value that a node gives", found: "none"))
                 continue
             }
             guard !tainted.contains(id) else { continue }
@@ -161,7 +168,8 @@ final class ONNXGraphBuilder {
 
     /// Adds a value under `name`, or a name made from it when that is taken.
     func addValue(_ name: String, _ type: ElementType, _ shape: [Int]?, constant: Tensor? = nil) -> ValueID {
-        inference.graph.addValue(Value(name: Self.unique(name, among: &valueNames), elementType: type, shape: shape, constant: constant))
+        inference.graph.addValue(
+            Value(name: Self.unique(name, among: &valueNames), elementType: type, shape: shape, constant: constant))
     }
 
     /// `name`, or with a number when another node has it.
@@ -234,8 +242,11 @@ final class ONNXGraphBuilder {
     private func translate(_ proto: ONNXNode) {
         let firstOutput = proto.outputs.first { !$0.isEmpty } ?? ""
         let name = uniqueNodeName(
-            !proto.name.isEmpty ? proto.name : !firstOutput.isEmpty ? firstOutput + "/" + proto.operatorType
-                : proto.operatorType)
+            !proto.name.isEmpty
+                ? proto.name
+                : !firstOutput.isEmpty
+                    ? firstOutput + "/" + proto.operatorType
+                    : proto.operatorType)
         var inputs: [ValueID?] = []
         var isComplete = true
         for (index, input) in proto.inputs.enumerated() {
@@ -247,10 +258,11 @@ final class ONNXGraphBuilder {
                 inputs.append(id)
             } else {
                 isComplete = false
-                report(GraphProblem(
-                    nodeName: name, sourceOperator: proto.operatorType, subject: "input \(index)",
-                    expected: "a value that a node, an initializer or a graph input gives", found: "\"\(input)\"",
-                    remedy: "The graph has a cycle or was cut: export the model again."))
+                report(
+                    GraphProblem(
+                        nodeName: name, sourceOperator: proto.operatorType, subject: "input \(index)",
+                        expected: "a value that a node, an initializer or a graph input gives", found: "\"\(input)\"",
+                        remedy: "The graph has a cycle or was cut: export the model again."))
             }
         }
         while case nil? = inputs.last { inputs.removeLast() }
@@ -271,7 +283,8 @@ final class ONNXGraphBuilder {
                 tainted.insert(id)
             }
             if scopes[scopes.count - 1].values.updateValue(id, forKey: output) != nil {
-                report(node.problem("output \"\(output)\"", expected: "a name that no other value has", found: "it twice"))
+                report(
+                    node.problem("output \"\(output)\"", expected: "a name that no other value has", found: "it twice"))
             }
         }
     }

@@ -9,8 +9,8 @@ public enum ONNXImporter {
     /// Imports the model at `path`; external data files are looked for beside it.
     ///
     /// The graph uses the newest form of every operator; `QLinear…` operators become DequantizeLinear, operator,
-    /// QuantizeLinear; what can be computed at conversion is constant; identities, dropouts and unused values are gone. An
-    /// axis without a fixed extent becomes 1 when it is the first of an input with two or more axes, else it needs
+    /// QuantizeLinear; what can be computed at conversion is constant; identities, dropouts and unused values are gone.
+    /// An axis without a fixed extent becomes 1 when it is the first of an input with two or more axes, else it needs
     /// `options.inputShapes`. Throws all problems of the model at once.
     public static func load(path: String, options: ImportOptions = ImportOptions()) throws(GraphProblems) -> Graph {
         let file: FileBytes
@@ -47,7 +47,8 @@ public enum ONNXImporter {
         } catch {
             throw GraphProblems([error])
         }
-        return try ONNXGraphBuilder(model, externalData: ONNXExternalData(directory: directory), options: options).build()
+        return try ONNXGraphBuilder(model, externalData: ONNXExternalData(directory: directory), options: options)
+            .build()
     }
 
     private static func parse<Message>(

@@ -13,7 +13,9 @@ struct ONNXInputShape {
             guard case .other(let kind) = input.kind else { preconditionFailure() }
             throw problem(
                 expected: "a tensor", found: kind,
-                remedy: "Sequences, maps and optional values can't be inputs: cut the model after the operator that reads it.")
+                remedy:
+                    "Sequences, maps and optional values can't be inputs: cut the model after the operator that reads it."
+            )
         }
         let type = ONNXDataType(number: dataType)
         guard let elementType = type.elementType, !type.isNibbles else {
@@ -30,7 +32,8 @@ struct ONNXInputShape {
     private func fixed(_ axes: [ONNXValueInfo.Dimension]?) throws(GraphProblem) -> [Int] {
         guard let axes else {
             throw problem(
-                expected: "a declared shape", found: "none", remedy: "Pass --input-shape \(input.name)=N,… with all extents.")
+                expected: "a declared shape", found: "none",
+                remedy: "Pass --input-shape \(input.name)=N,… with all extents.")
         }
         var shape: [Int] = []
         var dynamic: [String] = []

@@ -118,8 +118,17 @@ extension ONNXAttribute {
         if type == 0 {
             // Files older than IR version 2 leave the type to the field that is present.
             type =
-                float != nil ? 1 : int != nil ? 2 : string != nil ? 3 : tensor != nil ? 4 : graph != nil ? 5
-                : !floats.isEmpty ? 6 : !ints.isEmpty ? 7 : !strings.isEmpty ? 8 : 0
+                float != nil
+                ? 1
+                : int != nil
+                    ? 2
+                    : string != nil
+                        ? 3
+                        : tensor != nil
+                            ? 4
+                            : graph != nil
+                                ? 5
+                                : !floats.isEmpty ? 6 : !ints.isEmpty ? 7 : !strings.isEmpty ? 8 : 0
         }
         switch type {
         case 1: value = .float(float ?? 0)

@@ -36,8 +36,14 @@ struct ONNXNode: Sendable {
 
 struct ONNXAttribute: Sendable {
     enum Value: Sendable {
-        case float(Float), int(Int64), string(String), tensor(ONNXTensor), graph(ONNXGraph)
-        case floats([Float]), ints([Int64]), strings([String])
+        case float(Float)
+        case int(Int64)
+        case string(String)
+        case tensor(ONNXTensor)
+        case graph(ONNXGraph)
+        case floats([Float])
+        case ints([Int64])
+        case strings([String])
         /// A type that no supported operator has: its name.
         case other(String)
 

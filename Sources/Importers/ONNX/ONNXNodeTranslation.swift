@@ -39,7 +39,8 @@ final class ONNXNodeTranslation {
         for attribute in proto.attributes where unreadAttributes[attribute.name] != nil {
             builder.report(
                 problem(
-                    "attributes", expected: "those of \(proto.operatorType) in opset \(opset)", found: attribute.name.isEmpty ? "one without a name" : attribute.name,
+                    "attributes", expected: "those of \(proto.operatorType) in opset \(opset)",
+                    found: attribute.name.isEmpty ? "one without a name" : attribute.name,
                     remedy: "Export the model again, or remove the attribute if it has no effect."))
         }
     }
@@ -66,7 +67,8 @@ final class ONNXNodeTranslation {
 
     private func unsupportedOperator(_ domain: String) -> GraphProblem {
         let found =
-            proto.operatorType.isEmpty ? "a node without an operator"
+            proto.operatorType.isEmpty
+            ? "a node without an operator"
             : domain.isEmpty ? proto.operatorType : "\(proto.operatorType) of domain \"\(proto.domain)\""
         let remedy =
             builder.isModelFunction(domain: domain, name: proto.operatorType)
@@ -180,7 +182,8 @@ final class ONNXNodeTranslation {
             return try builder.contents(of: tensor)
         } catch {
             throw refuse(
-                "attribute \(name), " + error.subject, expected: error.expected, found: error.found, remedy: error.remedy)
+                "attribute \(name), " + error.subject, expected: error.expected, found: error.found,
+                remedy: error.remedy)
         }
     }
 
@@ -237,9 +240,10 @@ final class ONNXNodeTranslation {
     /// Adds a helper node; returns its output.
     func add(_ op: any Operator, _ inputs: [ValueID?], _ suffix: String) throws(TranslationError) -> ValueID {
         let output = builder.addValue("\(name)/\(suffix)", .float32, nil)
-        try append(Node(
-            name: builder.uniqueNodeName("\(name)/\(suffix)"), op: op, inputs: inputs, outputs: [output],
-            sourceOperator: proto.operatorType))
+        try append(
+            Node(
+                name: builder.uniqueNodeName("\(name)/\(suffix)"), op: op, inputs: inputs, outputs: [output],
+                sourceOperator: proto.operatorType))
         return output
     }
 
@@ -287,8 +291,12 @@ final class ONNXNodeTranslation {
         do {
             try builder.append(node)
         } catch {
-            throw .problem(GraphProblem(error, at: Node(
-                name: name, op: node.op, inputs: node.inputs, outputs: node.outputs, sourceOperator: proto.operatorType)))
+            throw .problem(
+                GraphProblem(
+                    error,
+                    at: Node(
+                        name: name, op: node.op, inputs: node.inputs, outputs: node.outputs,
+                        sourceOperator: proto.operatorType)))
         }
     }
 }

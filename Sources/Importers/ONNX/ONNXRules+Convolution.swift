@@ -22,16 +22,18 @@ extension ONNXRules {
 
     private static let convInteger: Rule = { (node) throws(TranslationError) in
         let conv = try readConv(node, weights: node.input(1, "weights"))
-        try node.finish(ConvInteger(
-            strides: conv.strides, dilations: conv.dilations, padding: conv.padding, groups: conv.groups))
+        try node.finish(
+            ConvInteger(
+                strides: conv.strides, dilations: conv.dilations, padding: conv.padding, groups: conv.groups))
     }
 
     private static let convTranspose: Rule = { (node) throws(TranslationError) in
         try checkKernel(node, node.input(1, "weights"))
-        try node.finish(ConvTranspose(
-            strides: node.ints("strides") ?? [], dilations: node.ints("dilations") ?? [], padding: padding(node),
-            outputPadding: node.ints("output_padding") ?? [], outputShape: node.ints("output_shape"),
-            groups: node.int("group", default: 1)))
+        try node.finish(
+            ConvTranspose(
+                strides: node.ints("strides") ?? [], dilations: node.ints("dilations") ?? [], padding: padding(node),
+                outputPadding: node.ints("output_padding") ?? [], outputShape: node.ints("output_shape"),
+                groups: node.int("group", default: 1)))
     }
 
     private static func checkKernel(_ node: ONNXNodeTranslation, _ weights: ValueID) throws(TranslationError) {
@@ -40,7 +42,8 @@ extension ONNXRules {
         do { shape = try node.facts(weights).type.shape } catch { return }
         if let shape, Array(shape.dropFirst(2)) != kernel {
             throw node.refuse(
-                "attribute kernel_shape", expected: "that of the weights, \(Array(shape.dropFirst(2)))", found: "\(kernel)")
+                "attribute kernel_shape", expected: "that of the weights, \(Array(shape.dropFirst(2)))",
+                found: "\(kernel)")
         }
     }
 

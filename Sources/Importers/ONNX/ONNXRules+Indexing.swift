@@ -39,8 +39,9 @@ extension ONNXRules {
     }
 
     private static let reverseSequence: Rule = { (node) throws(TranslationError) in
-        try node.finish(ReverseSequence(
-            batchAxis: node.int("batch_axis", default: 1), timeAxis: node.int("time_axis", default: 0)))
+        try node.finish(
+            ReverseSequence(
+                batchAxis: node.int("batch_axis", default: 1), timeAxis: node.int("time_axis", default: 0)))
     }
 
     private static let nonMaxSuppression: Rule = { (node) throws(TranslationError) in
@@ -53,10 +54,12 @@ extension ONNXRules {
             "coordinate_transformation_mode", default: node.opset < 16 ? "output_half_pixel" : "half_pixel",
             ["half_pixel": true, "output_half_pixel": false])
         let isMax = try node.choice("mode", default: "avg", ["avg": false, "max": true])
-        try node.finish(RoiAlign(
-            isMax: isMax, outputHeight: node.int("output_height", default: 1),
-            outputWidth: node.int("output_width", default: 1), samplingRatio: node.int("sampling_ratio", default: 0),
-            spatialScale: node.float("spatial_scale", default: 1), halfPixel: halfPixel))
+        try node.finish(
+            RoiAlign(
+                isMax: isMax, outputHeight: node.int("output_height", default: 1),
+                outputWidth: node.int("output_width", default: 1),
+                samplingRatio: node.int("sampling_ratio", default: 0),
+                spatialScale: node.float("spatial_scale", default: 1), halfPixel: halfPixel))
     }
 
     /// Modes have "bi" before them before opset 20.

@@ -40,23 +40,27 @@ extension ONNXRules {
         let x = try node.input(0, "x")
         let shape = try node.shape(x, "input 0 (x)")
         guard shape.count >= 2, groups > 0, shape[1] % groups == 0 else {
-            throw node.refuse("attribute num_groups", expected: "a divisor of the channels of \(shape)", found: "\(groups)")
+            throw node.refuse(
+                "attribute num_groups", expected: "a divisor of the channels of \(shape)", found: "\(groups)")
         }
         var inputs: [ValueID?] = [x]
         for (index, label) in [(1, "scale"), (2, "bias")] {
             let column = try node.add(
-                Reshape(), [node.input(index, label), node.constant([groups, 1], "\(label)/column")], "\(label)/reshaped")
+                Reshape(), [node.input(index, label), node.constant([groups, 1], "\(label)/column")],
+                "\(label)/reshaped")
             let repeated = try node.add(
                 Expand(), [column, node.constant([groups, shape[1] / groups], "\(label)/extents")], "\(label)/repeated")
-            inputs.append(try node.add(
-                Reshape(), [repeated, node.constant([shape[1]], "\(label)/channels")], "\(label)/perChannel"))
+            inputs.append(
+                try node.add(
+                    Reshape(), [repeated, node.constant([shape[1]], "\(label)/channels")], "\(label)/perChannel"))
         }
         try node.finish(op, inputs)
     }
 
     private static let layerNormalization: Rule = { (node) throws(TranslationError) in
         try checkStash(node)
-        try node.finish(LayerNormalization(axis: node.int("axis", default: -1), epsilon: node.float("epsilon", default: 1e-5)))
+        try node.finish(
+            LayerNormalization(axis: node.int("axis", default: -1), epsilon: node.float("epsilon", default: 1e-5)))
     }
 
     /// `stash_type` asks for statistics in float32, which the graph always has.
@@ -68,9 +72,10 @@ extension ONNXRules {
     }
 
     private static let lrn: Rule = { (node) throws(TranslationError) in
-        try node.finish(LRN(
-            size: node.requiredInt("size"), alpha: node.float("alpha", default: 0.0001),
-            beta: node.float("beta", default: 0.75), bias: node.float("bias", default: 1)))
+        try node.finish(
+            LRN(
+                size: node.requiredInt("size"), alpha: node.float("alpha", default: 0.0001),
+                beta: node.float("beta", default: 0.75), bias: node.float("bias", default: 1)))
     }
 
     private static let lpNormalization: Rule = { (node) throws(TranslationError) in

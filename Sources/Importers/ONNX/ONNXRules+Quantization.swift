@@ -24,13 +24,15 @@ extension ONNXRules {
         }
         let number = try node.int("output_dtype", default: 0)
         let type = number == 0 ? nil : try elementType(node, "output_dtype", number: number)
-        try node.finish(QuantizeLinear(
-            axis: node.int("axis", default: 1), blockSize: node.int("block_size", default: 0), outputType: type))
+        try node.finish(
+            QuantizeLinear(
+                axis: node.int("axis", default: 1), blockSize: node.int("block_size", default: 0), outputType: type))
     }
 
     private static let dequantizeLinear: Rule = { (node) throws(TranslationError) in
         let number = try node.int("output_dtype", default: 0)
-        let op = DequantizeLinear(axis: try node.int("axis", default: 1), blockSize: try node.int("block_size", default: 0))
+        let op = DequantizeLinear(
+            axis: try node.int("axis", default: 1), blockSize: try node.int("block_size", default: 0))
         guard number != 0 else { return try node.finish(op) }
         let type = try elementType(node, "output_dtype", number: number)
         guard try node.facts(node.input(1, "scale")).type.elementType != type else { return try node.finish(op) }

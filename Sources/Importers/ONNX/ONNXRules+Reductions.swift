@@ -22,9 +22,10 @@ extension ONNXRules {
 
     private static func argReduce(isMax: Bool) -> Rule {
         { (node) throws(TranslationError) in
-            try node.finish(ArgReduce(
-                isMax: isMax, axis: node.int("axis", default: 0), keepDims: node.flag("keepdims", default: true),
-                selectLastIndex: node.flag("select_last_index")))
+            try node.finish(
+                ArgReduce(
+                    isMax: isMax, axis: node.int("axis", default: 0), keepDims: node.flag("keepdims", default: true),
+                    selectLastIndex: node.flag("select_last_index")))
         }
     }
 

@@ -25,7 +25,8 @@ extension ONNXRules {
     private static let split: Rule = { (node) throws(TranslationError) in
         let axis = try node.int("axis", default: 0)
         let count = try node.int("num_outputs")
-        let extents = node.opset < 13 ? try node.ints("split").map { node.constant($0, "split") } : node.optionalInput(1)
+        let extents =
+            node.opset < 13 ? try node.ints("split").map { node.constant($0, "split") } : node.optionalInput(1)
         let op = Split(axis: axis, numOutputs: extents == nil ? count ?? node.outputCount : nil)
         try node.finish(op, [node.input(0, "x"), extents])
     }

@@ -124,7 +124,8 @@ extension ONNXTensor {
             Tensor(unsafeUninitialized: elementType, shape: shape) { output in
                 if type.isNibbles {
                     for index in 0..<count {
-                        output[index] = Self.nibble(source[index / 2], isUpper: index % 2 == 1, isSigned: dataType == 22)
+                        output[index] = Self.nibble(
+                            source[index / 2], isUpper: index % 2 == 1, isSigned: dataType == 22)
                     }
                 } else if elementType == .bool {
                     for index in 0..<count { output[index] = source[index] == 0 ? 0 : 1 }

@@ -17,8 +17,8 @@ struct ProtobufError: Error, Sendable, Equatable {
 }
 
 /// Reads the fields of one message of the Protocol Buffers wire format
-/// (https://protobuf.dev/programming-guides/encoding/). Every read is checked against the end of the message, so any bytes
-/// give fields or an error.
+/// (https://protobuf.dev/programming-guides/encoding/). Every read is checked against the end of the message, so any
+/// bytes give fields or an error.
 struct ProtobufReader {
     /// Messages inside messages; the deepest chain of an ONNX model without control flow is 8.
     static let maximumDepth = 100
