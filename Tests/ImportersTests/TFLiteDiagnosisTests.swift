@@ -63,7 +63,7 @@ final class TFLiteDiagnosisTests: XCTestCase {
             problems(model),
             """
             1 problem:
-              input "image": expected positive extents of at most 2^40 elements in all, found shape [1, 4, -1, 2]. Give the \
+              input "image": expected positive extents of at most 2^31 elements in all, found shape [1, 4, -1, 2]. Give the \
             extents with --input-shape image=1,4,N,2.
             """)
         model = TFLiteModelWriter()
