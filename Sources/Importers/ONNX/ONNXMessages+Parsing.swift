@@ -3,7 +3,6 @@ extension ONNXModel {
         var reader = reader
         while let field = try reader.next() {
             switch field.number {
-            case 1: irVersion = try field.integer()
             case 2: producerName = try reader.string(field)
             case 3: producerVersion = try reader.string(field)
             case 7:
@@ -49,7 +48,6 @@ extension ONNXGraph {
         while let field = try reader.next() {
             switch field.number {
             case 1: nodes.append(try ONNXNode(reader.reader(of: field, message: "NodeProto")))
-            case 2: name = try reader.string(field)
             case 5: initializers.append(try ONNXTensor(reader.reader(of: field, message: "TensorProto")))
             case 11: inputs.append(try ONNXValueInfo(reader.reader(of: field, message: "ValueInfoProto")))
             case 12: outputs.append(try ONNXValueInfo(reader.reader(of: field, message: "ValueInfoProto")))

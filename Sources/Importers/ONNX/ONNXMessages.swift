@@ -5,7 +5,6 @@ struct ONNXModel: Sendable {
         var domain = ""
         var version: Int64 = 0
     }
-    var irVersion: Int64 = 0
     var operatorSets: [OperatorSet] = []
     var producerName = ""
     var producerVersion = ""
@@ -15,7 +14,6 @@ struct ONNXModel: Sendable {
 }
 
 struct ONNXGraph: Sendable {
-    var name = ""
     var nodes: [ONNXNode] = []
     var initializers: [ONNXTensor] = []
     /// Names of the sparse initializers' values.
