@@ -66,7 +66,7 @@ private func inspectNest(_ path: String, _ arguments: Arguments) throws {
         Console.print(
             "  pictures    \(rule.width)×\(rule.height) \(rule.color), \(rule.fit), \(rule.filter); (pixel · \(rule.scale) − [\(numbers(rule.mean))]) / [\(numbers(rule.std))]")
     }
-    if file.decoding != .raw { Console.print("  results     \(describe(file.decoding))") }
+    if file.decoding != .raw { Console.print("  results     \(summary(of: file.decoding))") }
     if !file.labels.isEmpty {
         Console.print("  labels      \(file.labels.count): \(file.labels.prefix(6).joined(separator: ", "))\(file.labels.count > 6 ? ", …" : "")")
     }
@@ -86,7 +86,7 @@ private func inspectNest(_ path: String, _ arguments: Arguments) throws {
 }
 
 /// An output decoding in words.
-private func describe(_ decoding: OutputDecoding) -> String {
+private func summary(of decoding: OutputDecoding) -> String {
     func threshold(_ score: Float, _ iou: Float, _ most: Int) -> String {
         "score above \(score), IoU below \(iou), at most \(most)"
     }
