@@ -42,7 +42,7 @@ let package = Package(
         .testTarget(name: "KernelsTests", dependencies: ["Kernels"]),
         .testTarget(name: "PlatformTests", dependencies: ["Platform"]),
         .testTarget(name: "NestFormatTests", dependencies: ["NestFormat"]),
-        .testTarget(name: "EngineTests", dependencies: ["Engine"]),
+        .testTarget(name: "EngineTests", dependencies: ["Engine", "Kernels", "NestFormat", "Platform"]),
         .testTarget(name: "VisionTests", dependencies: ["Vision"]),
         .testTarget(name: "CameraTests", dependencies: ["Camera"]),
         .testTarget(name: "TelemetryTests", dependencies: ["NestFormat", "Platform", "Telemetry"]),

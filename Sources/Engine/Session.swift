@@ -53,7 +53,7 @@ public final class Session {
     public let kernels: KernelSet
     /// Nanoseconds that each operation of the plan took in the last run.
     public let layerNanoseconds: UnsafeBufferPointer<UInt64>
-    /// Nanoseconds that one reading of the clock takes here: what timing costs an operation, measured at start.
+    /// Nanoseconds that one reading of the clock takes here: what timing costs an operation, measured once a process.
     public let timingNanoseconds: Double
 
     private let arena: AlignedMemory
@@ -77,18 +77,27 @@ public final class Session {
     ///   - threadCount: threads, the caller's included: 1 … 256.
     ///   - forcing: an instruction set to use instead of the best one.
     ///   - features: of the CPU, for tests.
-    public init(
+    ///   - minimumWorkPerPart: operations with less work than this a thread use fewer threads.
+    public convenience init(
         model: Model, threadCount: Int = 1, forcing: ISA? = nil, features: CPUFeatures = .current,
         minimumWorkPerPart: UInt64 = Session.minimumWorkPerPart
     ) throws(SessionError) {
-        precondition(threadCount >= 1 && threadCount <= 256, "1 to 256 threads")
-        self.model = model
-        self.threadCount = threadCount
+        let kernels: KernelSet
         do throws(KernelSelectionError) {
             kernels = try KernelSet(features: features, forcing: forcing)
         } catch {
             throw .kernels(error)
         }
+        try self.init(
+            model: model, threadCount: threadCount, kernels: kernels, minimumWorkPerPart: minimumWorkPerPart)
+    }
+
+    /// A session with kernels chosen before.
+    public init(
+        model: Model, threadCount: Int, kernels: KernelSet, minimumWorkPerPart: UInt64 = Session.minimumWorkPerPart
+    ) throws(SessionError) {
+        precondition(threadCount >= 1 && threadCount <= 256, "1 to 256 threads")
+        (self.model, self.threadCount, self.kernels) = (model, threadCount, kernels)
         scratchByteCount = model.scratchByteCount
         do throws(SystemError) {
             arena = try AlignedMemory(byteCount: model.plan.arenaBytes + NestLimits.readAheadBytes)
@@ -112,7 +121,7 @@ public final class Session {
         times = .allocate(capacity: operations.count)
         times.initialize(repeating: 0)
         layerNanoseconds = UnsafeBufferPointer(times)
-        timingNanoseconds = Session.measureClock()
+        timingNanoseconds = Session.clockNanoseconds
     }
 
     deinit {
@@ -120,6 +129,8 @@ public final class Session {
         steps.deallocate()
         times.deallocate()
     }
+
+    private static let clockNanoseconds = measureClock()
 
     private static func measureClock() -> Double {
         let readings = 256

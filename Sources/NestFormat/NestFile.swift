@@ -187,6 +187,11 @@ public struct NestFile {
     }
 
     private static func checkZero(_ bytes: UnsafeRawBufferPointer, from start: Int, to end: Int) throws(LoadError) {
-        for offset in start..<end where bytes[offset] != 0 { throw .nonzeroPadding(offset: offset) }
+        var offset = start
+        while end - offset >= 8, bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self) == 0 { offset += 8 }
+        while offset < end {
+            guard bytes[offset] == 0 else { throw .nonzeroPadding(offset: offset) }
+            offset += 1
+        }
     }
 }
