@@ -67,7 +67,9 @@ public struct Executor: Sendable {
         for (index, node) in graph.nodes.enumerated() {
             do {
                 let arguments = node.inputs.map { $0.flatMap { values[$0.index] } }
-                _ = try node.op.infer(arguments.map { $0.map(InputFacts.init(contents:)) })
+                for type in try node.op.infer(arguments.map { $0.map(InputFacts.init(contents:)) }) {
+                    try ShapeInference.requireCount(type, "output")
+                }
                 let results = try node.op.evaluate(arguments)
                 for case (let output?, let result) in zip(node.outputs, results) {
                     let stored = graph[output].quantization.map { $0.rounded(result) } ?? result
@@ -122,15 +124,15 @@ public struct Executor: Sendable {
     private static func structuralProblems(_ graph: Graph) -> [GraphProblem] {
         var problems: [GraphProblem] = []
         var isWritten = graph.values.map { $0.constant != nil }
-        for port in graph.inputs {
-            isWritten[port.value.index] = true
-            let value = graph[port.value]
-            if let quantization = value.quantization, port.elementType != .float32,
-                port.elementType != quantization.elementType
-            {
+        for port in graph.inputs { isWritten[port.value.index] = true }
+        for (kind, ports) in [("input", graph.inputs), ("output", graph.outputs)] {
+            for port in ports {
+                guard let stored = graph[port.value].quantization?.elementType, port.elementType != .float32,
+                    port.elementType != stored
+                else { continue }
                 problems.append(
                     GraphProblem(
-                        subject: "input \"\(port.name)\"", expected: "\(quantization.elementType) or float32",
+                        subject: "\(kind) \"\(port.name)\"", expected: "\(stored) or float32",
                         found: "\(port.elementType)"))
             }
         }

@@ -100,11 +100,7 @@ public struct ShapeInference {
             throw OperatorError(subject: "outputs", expected: "at most \(types.count)", found: "\(node.outputs.count)")
         }
         for case (let output?, let type) in zip(node.outputs, types) {
-            if let shape = type.shape, Self.count(shape) == nil {
-                throw OperatorError(
-                    subject: "output \"\(graph[output].name)\"", expected: "extents of at most 2^31 elements in all",
-                    found: "shape \(shape)")
-            }
+            try Self.requireCount(type, "output \"\(graph[output].name)\"")
             graph[output].elementType = type.elementType
             if type.shape != nil || graph[output].shape == nil { graph[output].shape = type.shape }
         }
@@ -127,6 +123,14 @@ public struct ShapeInference {
             count = product
         }
         return shape.contains(0) ? 0 : count
+    }
+
+    /// Throws unless the shape, if known, has at most `maximumCount` elements.
+    static func requireCount(_ type: TensorType, _ subject: String) throws(OperatorError) {
+        if let shape = type.shape, count(shape) == nil {
+            throw OperatorError(
+                subject: subject, expected: "extents of at most 2^31 elements in all", found: "shape \(shape)")
+        }
     }
 
     /// Contents known so far, as operators see them, without those of quantized constants.
@@ -201,7 +205,7 @@ public struct ShapeInference {
         let axis = op.axis < 0 ? op.axis + stored.shape.count : op.axis
         let quantization = Quantization(
             elementType: stored.elementType, scales: scales, zeroPoints: zeroPoints,
-            axis: scale.shape.isEmpty ? nil : axis)
+            axis: scales.count == 1 ? nil : axis)
         var value = graph[output]
         value.quantization = quantization
         value.constant = stored

@@ -12,12 +12,15 @@ extension BatchToSpace {
         guard let shape = x.shape, let blocks = try block.integers(), let cropped = try crops.integers() else {
             return [TensorType(x.elementType, nil)]
         }
-        guard blocks.count < shape.count, blocks.allSatisfy({ $0 > 0 }), shape[0] % blocks.reduce(1, *) == 0 else {
+        guard blocks.count < shape.count, blocks.allSatisfy({ (1...1024).contains($0) }),
+            shape[0] % blocks.reduce(1, *) == 0
+        else {
             throw block.error(
-                expected: "at most \(shape.count - 1) positive numbers whose product divides the batch \(shape[0])",
+                expected: "at most \(shape.count - 1) numbers of 1 to 1024 whose product divides the batch \(shape[0])",
                 found: "\(blocks)")
         }
-        guard cropped.count == 2 * blocks.count, cropped.allSatisfy({ $0 >= 0 }) else {
+        guard cropped.count == 2 * blocks.count, cropped.allSatisfy({ (0...SlidingWindow.attributeLimit).contains($0) })
+        else {
             throw crops.error(expected: "begin and end of \(blocks.count) axes", found: "\(cropped)")
         }
         var result = shape

@@ -51,9 +51,13 @@ extension ConvTranspose {
             dilations: dilations, padding: padding)
         window.output = extents
         let extra = outputPadding.isEmpty ? [Int](repeating: 0, count: extents.count) : outputPadding
-        guard extra.count == extents.count, outputShape.map({ $0.count == extents.count }) ?? true else {
+        let given = extra + (outputShape ?? [])
+        guard extra.count == extents.count, outputShape.map({ $0.count == extents.count }) ?? true,
+            given.allSatisfy({ (0...SlidingWindow.attributeLimit).contains($0) })
+        else {
             throw OperatorError(
-                subject: "attributes output_padding and output_shape", expected: "one number for each spatial axis",
+                subject: "attributes output_padding and output_shape",
+                expected: "one number of 0 to 2^20 for each spatial axis",
                 found: "\(outputPadding) and \(outputShape ?? [])")
         }
         for axis in extents.indices {

@@ -15,9 +15,10 @@ extension DepthToSpace {
         try x.requireRank(4...4)
         guard let shape = x.shape else { return [x.type] }
         let channels = shape[layout.channelAxis(rank: 4)]
-        guard blockSize > 0, channels % (blockSize * blockSize) == 0 else {
+        guard (1...1024).contains(blockSize), channels % (blockSize * blockSize) == 0 else {
             throw OperatorError(
-                subject: "attribute blocksize", expected: "one whose square divides the \(channels) channels",
+                subject: "attribute blocksize",
+                expected: "one of at most 1024 whose square divides the \(channels) channels",
                 found: "\(blockSize)")
         }
         return [

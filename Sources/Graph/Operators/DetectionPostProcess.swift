@@ -35,10 +35,12 @@ extension DetectionPostProcess {
             }
         }
         if let count = boxes.shape?[1] { try anchors.requireShape([count, 4], "one for each box") }
-        guard maxDetections > 0, maxClassesPerDetection > 0, classCount > 0 else {
+        let limits = [maxDetections, maxClassesPerDetection, classCount]
+        guard limits.allSatisfy({ $0 > 0 && $0 <= 1 << 20 }), detectionsPerClass >= 0 else {
             throw OperatorError(
                 subject: "attributes max_detections, max_classes_per_detection and num_classes",
-                expected: "positive numbers", found: "\(maxDetections), \(maxClassesPerDetection), \(classCount)")
+                expected: "positive numbers of at most 2^20",
+                found: "\(maxDetections), \(maxClassesPerDetection), \(classCount)")
         }
         let count = maxDetections * maxClassesPerDetection
         return [

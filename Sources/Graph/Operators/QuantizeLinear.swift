@@ -81,6 +81,9 @@ struct ScaleLayout {
             (outer, extent, inner, block) = (1, 1, shape.reduce(1, *), 1)
             return
         }
+        guard (0...(1 << 40)).contains(blockSize) else {
+            throw OperatorError(subject: "attribute block_size", expected: "0 to 2^40", found: "\(blockSize)")
+        }
         let axis = try normalized(axis: axis, rank: shape.count)
         if isBlocked {
             var expected = shape

@@ -30,9 +30,11 @@ extension RoiAlign {
         if let values = try indices.integers(), !values.allSatisfy({ (0..<shape[0]).contains($0) }) {
             throw indices.error(expected: "samples 0 ..< \(shape[0])", found: "\(values)")
         }
-        guard outputHeight > 0, outputWidth > 0, samplingRatio >= 0 else {
+        let extents = [outputHeight, outputWidth]
+        guard extents.allSatisfy({ $0 > 0 && $0 <= 1 << 20 }), (0...1024).contains(samplingRatio) else {
             throw OperatorError(
-                subject: "attributes output_height, output_width and sampling_ratio", expected: "positive numbers",
+                subject: "attributes output_height, output_width and sampling_ratio",
+                expected: "extents of 1 to 2^20 and a ratio of 0 to 1024",
                 found: "\(outputHeight), \(outputWidth) and \(samplingRatio)")
         }
         return [

@@ -36,7 +36,9 @@ extension Slice {
         }
         var parts = shape.map { Part(start: 0, step: 1, count: $0) }
         for (index, axis) in sliced.enumerated() {
-            let (extent, step) = (shape[axis], stepValues?[index] ?? 1)
+            let extent = shape[axis]
+            // A step beyond the extent leaves one element, however long it is.
+            let step = max(-max(extent, 1), min(max(extent, 1), stepValues?[index] ?? 1))
             func position(_ value: Int, _ range: ClosedRange<Int>) -> Int {
                 let counted = value < 0 ? value + extent : value
                 return max(range.lowerBound, min(range.upperBound, counted))

@@ -12,10 +12,11 @@ extension SpaceToBatch {
         guard let shape = x.shape, let blocks = try block.integers(), let pads = try paddings.integers() else {
             return [TensorType(x.elementType, nil)]
         }
-        guard blocks.count < shape.count, blocks.allSatisfy({ $0 > 0 }) else {
-            throw block.error(expected: "at most \(shape.count - 1) positive numbers", found: "\(blocks)")
+        guard blocks.count < shape.count, blocks.allSatisfy({ (1...1024).contains($0) }) else {
+            throw block.error(expected: "at most \(shape.count - 1) numbers of 1 to 1024", found: "\(blocks)")
         }
-        guard pads.count == 2 * blocks.count, pads.allSatisfy({ $0 >= 0 }) else {
+        guard pads.count == 2 * blocks.count, pads.allSatisfy({ (0...SlidingWindow.attributeLimit).contains($0) })
+        else {
             throw paddings.error(expected: "begin and end of \(blocks.count) axes", found: "\(pads)")
         }
         var result = shape

@@ -12,9 +12,10 @@ extension SpaceToDepth {
         try x.requireRank(4...4)
         guard let shape = x.shape else { return [x.type] }
         let spatial = shape[layout.spatialAxes(rank: 4)]
-        guard (1...1 << 15).contains(blockSize), spatial.allSatisfy({ $0 % blockSize == 0 }) else {
+        guard (1...1024).contains(blockSize), spatial.allSatisfy({ $0 % blockSize == 0 }) else {
             throw OperatorError(
-                subject: "attribute blocksize", expected: "a divisor of the spatial extents \(Array(spatial))",
+                subject: "attribute blocksize",
+                expected: "one of at most 1024 that divides the spatial extents \(Array(spatial))",
                 found: "\(blockSize)")
         }
         return [

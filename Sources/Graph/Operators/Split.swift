@@ -24,7 +24,7 @@ extension Split {
         }
         let axis = try normalized(axis: axis, rank: shape.count)
         let extents = given ?? Self.equalParts(shape[axis], count: count)
-        guard extents.allSatisfy({ $0 >= 0 }), extents.reduce(0, +) == shape[axis] else {
+        guard extents.allSatisfy({ (0...shape[axis]).contains($0) }), extents.reduce(0, +) == shape[axis] else {
             throw OperatorError(
                 subject: parts?.subject ?? "attribute num_outputs", expected: "parts that add up to \(shape[axis])",
                 found: "\(given ?? [count])")

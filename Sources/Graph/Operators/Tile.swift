@@ -11,8 +11,8 @@ extension Tile {
         guard let counts = try repeats.integers(), let shape = data.shape else {
             return [TensorType(data.elementType, nil)]
         }
-        guard counts.count == shape.count, counts.allSatisfy({ $0 >= 0 }) else {
-            throw repeats.error(expected: "\(shape.count) numbers that are not negative", found: "\(counts)")
+        guard counts.count == shape.count, counts.allSatisfy({ (0...(1 << 20)).contains($0) }) else {
+            throw repeats.error(expected: "\(shape.count) numbers of 0 to 2^20", found: "\(counts)")
         }
         return [TensorType(data.elementType, zip(shape, counts).map { $0 * $1 })]
     }

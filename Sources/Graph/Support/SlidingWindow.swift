@@ -1,5 +1,8 @@
 /// A window that slides over spatial axes: the geometry of convolutions and pools.
 struct SlidingWindow {
+    /// Largest stride, dilation, kernel extent or padding: keeps the arithmetic far from overflow.
+    static let attributeLimit = 1 << 20
+
     var input: [Int]
     var kernel: [Int]
     var strides: [Int]
@@ -21,8 +24,10 @@ struct SlidingWindow {
         (padBegin, padEnd) = ([Int](repeating: 0, count: rank), [Int](repeating: 0, count: rank))
         output = []
         if case .explicit(let pads) = padding {
-            guard pads.count == 2 * rank || pads.isEmpty else {
-                throw OperatorError(subject: "attribute pads", expected: "\(2 * rank) numbers", found: "\(pads)")
+            guard pads.count == 2 * rank || pads.isEmpty, pads.allSatisfy({ $0.magnitude <= Self.attributeLimit })
+            else {
+                throw OperatorError(
+                    subject: "attribute pads", expected: "\(2 * rank) numbers of at most 2^20", found: "\(pads)")
             }
             if !pads.isEmpty { (padBegin, padEnd) = (Array(pads[..<rank]), Array(pads[rank...])) }
         }
@@ -55,9 +60,9 @@ struct SlidingWindow {
 
     private static func attribute(_ name: String, _ values: [Int], rank: Int) throws(OperatorError) -> [Int] {
         if values.isEmpty { return [Int](repeating: 1, count: rank) }
-        guard values.count == rank, values.allSatisfy({ $0 > 0 }) else {
+        guard values.count == rank, values.allSatisfy({ $0 > 0 && $0 <= attributeLimit }) else {
             throw OperatorError(
-                subject: "attribute \(name)", expected: "\(rank) positive numbers", found: "\(values)")
+                subject: "attribute \(name)", expected: "\(rank) positive numbers of at most 2^20", found: "\(values)")
         }
         return values
     }
