@@ -129,7 +129,23 @@ int32_t swiftlet_sleep_until(uint64_t nanoseconds) {
     }
 }
 
-uint64_t swiftlet_unix_seconds(void) { return (uint64_t)time(NULL); }
+uint64_t swiftlet_unix_nanoseconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static int argument_count;
+static char **arguments;
+
+// The C library hands the command line to constructors, too.
+__attribute__((constructor)) static void keep_arguments(int count, char **values) {
+    argument_count = count;
+    arguments = values;
+}
+
+int32_t swiftlet_argument_count(void) { return argument_count; }
+const char *swiftlet_argument(int32_t index) { return arguments[index]; }
 
 swiftlet_directory *swiftlet_directory_open(const char *path, int32_t *error) {
     DIR *directory = opendir(path);

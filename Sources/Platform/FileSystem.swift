@@ -68,6 +68,30 @@ extension SystemError {
     public var isClosedPipe: Bool { code == 32 }
 }
 
+/// Memory that only grows. Its owner frees it.
+public struct GrowingBuffer {
+    public private(set) var start: UnsafeMutableRawPointer
+    public private(set) var capacity: Int
+
+    public init(capacity: Int) {
+        self.capacity = max(1, capacity)
+        start = UnsafeMutableRawPointer.allocate(byteCount: self.capacity, alignment: 64)
+    }
+
+    public func deallocate() { start.deallocate() }
+
+    /// Makes room for `capacity` bytes; the first `keeping` stay.
+    public mutating func reserve(_ capacity: Int, keeping count: Int) {
+        guard capacity > self.capacity else { return }
+        let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 64)
+        larger.copyMemory(from: start, byteCount: count)
+        start.deallocate()
+        (start, self.capacity) = (larger, capacity)
+    }
+
+    public var bytes: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(start: start, count: capacity) }
+}
+
 public enum FileKind: Int32, Sendable {
     case none = 0, regular = 1, directory = 2, characterDevice = 3, other = 4
 }
@@ -106,6 +130,17 @@ public enum FileSystem {
         guard result == 0 || result == -2 else { throw SystemError(subject: path, call: "unlink", code: -result) }
     }
 
+    /// Reads a whole file into `buffer`, which grows when it is too small. Throws EFBIG beyond `limit` bytes.
+    public static func read(_ path: String, into buffer: inout GrowingBuffer, limit: Int) throws(SystemError) -> Int {
+        while true {
+            let count = path.withCString { swiftlet_read_small_file($0, buffer.start, UInt64(buffer.capacity)) }
+            guard count >= 0 else { throw SystemError(subject: path, call: "read", code: Int32(-count)) }
+            if count < Int64(buffer.capacity) { return Int(count) }
+            guard buffer.capacity < limit else { throw SystemError(subject: path, call: "read", code: 27) }
+            buffer.reserve(min(limit, 2 * buffer.capacity), keeping: 0)
+        }
+    }
+
     /// Reads the first bytes of a file such as those under /proc and /sys; nil when it cannot be read.
     public static func readSmallFile(_ path: String, into buffer: UnsafeMutableRawBufferPointer) -> Int? {
         let count = path.withCString { swiftlet_read_small_file($0, buffer.baseAddress, UInt64(buffer.count)) }
@@ -120,8 +155,16 @@ extension MonotonicClock {
 
 /// Calendar time.
 public enum WallClock {
-    /// Seconds since 1970-01-01T00:00:00Z.
-    public static func unixSeconds() -> UInt64 { swiftlet_unix_seconds() }
+    /// Nanoseconds since 1970-01-01T00:00:00Z.
+    public static func unixNanoseconds() -> UInt64 { swiftlet_unix_nanoseconds() }
+}
+
+/// The process's command line.
+public enum ProcessArguments {
+    /// Without the program's own name.
+    public static var all: [String] {
+        (1..<max(1, swiftlet_argument_count())).map { String(cString: swiftlet_argument($0)) }
+    }
 }
 
 /// Requests to stop: SIGINT and SIGTERM once `catchSignals` was called. A second signal of the same kind kills.

@@ -1,7 +1,8 @@
 import NestFormat
 
 /// Taps of one axis: output i is the sum of `counts[i]` source samples from `firsts[i]` on, times coefficients in 22-bit
-/// fixed point that start at `i * tapCapacity`.
+/// fixed point that start at `i * tapCapacity`. Axes are done one after the other, horizontal first (as Pillow does up to
+/// version 12; later ones take the cheaper order, which moves some values by one).
 ///
 /// - bilinearAntialias: a triangle of half-width max(1, scale) around the source position (i + 0.5) scale of the output's
 ///   centre, cut at the picture's edges, normalised in Double, each coefficient rounded to 22 bits half away from zero:

@@ -25,8 +25,12 @@ int32_t swiftlet_file_kind(const char *path);
 
 // Sleeps until that moment of CLOCK_MONOTONIC; 0, or -EINTR (4) when a stop was requested.
 int32_t swiftlet_sleep_until(uint64_t nanoseconds);
-// Seconds since 1970.
-uint64_t swiftlet_unix_seconds(void);
+// Nanoseconds since 1970.
+uint64_t swiftlet_unix_nanoseconds(void);
+
+// The command line as the C library got it: the start-up code of Embedded Swift keeps none.
+int32_t swiftlet_argument_count(void);
+const char *swiftlet_argument(int32_t index);
 
 // SIGINT and SIGTERM request a stop (a second one of the same kind kills, as usual); SIGPIPE is ignored, so that writing
 // to a closed pipe gives EPIPE (32).
