@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -163,3 +164,5 @@ const char *swiftlet_directory_next(swiftlet_directory *directory) {
 }
 
 void swiftlet_directory_close(swiftlet_directory *directory) { closedir((DIR *)directory); }
+
+void swiftlet_exit(int32_t code) { exit(code); }

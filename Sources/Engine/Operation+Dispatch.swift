@@ -146,7 +146,7 @@ extension Operation {
         }
     }
 
-    var resultType: DeviceType {
+    public var resultType: DeviceType {
         switch self {
         case .convolution(let operation): operation.resultType
         case .depthwiseConvolution(let operation): operation.resultType

@@ -159,10 +159,12 @@ public enum WallClock {
     public static func unixNanoseconds() -> UInt64 { swiftlet_unix_nanoseconds() }
 }
 
-/// The process's command line.
-public enum ProcessArguments {
-    /// Without the program's own name.
-    public static var all: [String] {
+/// This process.
+public enum CurrentProcess {
+    public static func exit(_ code: Int32) -> Never { swiftlet_exit(code) }
+
+    /// The command line without the program's own name.
+    public static var arguments: [String] {
         (1..<max(1, swiftlet_argument_count())).map { String(cString: swiftlet_argument($0)) }
     }
 }

@@ -1,1 +1,3 @@
-print("swiftlet-run")
+import Runner
+
+DeviceProgram.run()

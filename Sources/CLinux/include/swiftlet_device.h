@@ -46,3 +46,6 @@ swiftlet_directory *swiftlet_directory_open(const char *path, int32_t *error);
 // The next name, valid until the next call; null at the end.
 const char *swiftlet_directory_next(swiftlet_directory *directory);
 void swiftlet_directory_close(swiftlet_directory *directory);
+
+// Ends the process through the C library's exit.
+_Noreturn void swiftlet_exit(int32_t code);

@@ -1,0 +1,109 @@
+import Camera
+import Engine
+import Kernels
+import NestFormat
+import Platform
+
+/// `swiftlet-run`, from arguments to exit code.
+public enum DeviceProgram {
+    /// With this process's arguments; ends the process.
+    public static func run() -> Never { CurrentProcess.exit(main(arguments: CurrentProcess.arguments)) }
+
+    public static func main(arguments: [String]) -> Int32 {
+        StopRequest.catchSignals()
+        let command: RunCommand
+        do throws(UsageError) {
+            command = try RunCommand(parsing: arguments)
+        } catch {
+            printToStandardError("swiftlet-run: \(error.message)\nusage: swiftlet-run MODEL.nest --source SOURCE … (--help)\n")
+            return 2
+        }
+        do throws(RunError) {
+            switch command {
+            case .help:
+                return print(text(RunCommand.helpText))
+            case .version:
+                return print("swiftlet-run \(toolVersion), .nest format \(NestLimits.formatVersion)\n")
+            case .selfTestKernels:
+                return try selfTestKernels()
+            case .selfTestModel(let options):
+                return try selfTest(options)
+            case .run(let options):
+                let runner = try Runner(options, clock: SystemClock(), output: StandardOutput())
+                try runner.run()
+                return 0
+            }
+        } catch {
+            printToStandardError("swiftlet-run: \(error.message) [\(error.name)]\n")
+            return 1
+        }
+    }
+
+    private static func print(_ message: String) -> Int32 {
+        var copy = message
+        return copy.withUTF8 { bytes -> Int32 in
+            do throws(SystemError) {
+                try OutputDescriptor.standardOutput.write(UnsafeRawBufferPointer(bytes))
+                return 0
+            } catch {
+                return error.isClosedPipe ? 0 : 1
+            }
+        }
+    }
+
+    /// Compares every kernel that this CPU runs with its reference.
+    private static func selfTestKernels() throws(RunError) -> Int32 {
+        var (passed, failed, notRunnable) = (0, 0, 0)
+        let isGood = selfTestAllKernels { kernel, outcome in
+            switch outcome {
+            case .passed(let cases):
+                passed += 1
+                _ = print("passed  \(kernel.name) (\(cases) cases)\n")
+            case .failed(let number):
+                failed += 1
+                _ = print("FAILED  \(kernel.name) at case \(number)\n")
+            case .notRunnable:
+                notRunnable += 1
+                _ = print("skipped \(kernel.name): this CPU cannot run it\n")
+            }
+        }
+        let hasReferences = selfTestReferences()
+        _ = print(hasReferences ? "passed  references\n" : "FAILED  references: this build computes other bits\n")
+        _ = print(
+            "\(passed + (hasReferences ? 1 : 0)) passed, \(failed + (hasReferences ? 0 : 1)) failed, "
+                + "\(notRunnable) skipped\n")
+        return isGood && hasReferences ? 0 : 1
+    }
+
+    /// Runs the file's golden input.
+    private static func selfTest(_ options: RunOptions) throws(RunError) -> Int32 {
+        let model: Model
+        do throws(ModelError) { model = try Model(path: options.modelPath) } catch {
+            throw .model(path: options.modelPath, error)
+        }
+        let session: Session
+        do throws(SessionError) {
+            session = try Session(
+                model: model, threadCount: options.threads ?? min(4, WorkerPool.availableProcessorCount),
+                forcing: options.forcedISA)
+        } catch { throw .session(error) }
+        let isa = text(session.kernels.isa.name)
+        switch session.selfTest() {
+        case .passed(let operations):
+            return print("passed: all \(operations) operations and outputs give the file's bytes (\(isa) kernels)\n")
+        case .noGolden:
+            printToStandardError(
+                "swiftlet-run: \(options.modelPath): the file has no golden section; convert it again [selftest-no-golden]\n")
+        case .operationDiffers(let index, let name, let expected, let found):
+            printToStandardError(
+                "swiftlet-run: \(options.modelPath): operation \(index), '\(name)', is the first that differs: expected "
+                    + "CRC-32C \(expected), found \(found) (\(isa) kernels); try --force-isa scalar and report it "
+                    + "[selftest-operation-differs]\n")
+        case .outputDiffers(_, let name):
+            printToStandardError(
+                "swiftlet-run: \(options.modelPath): output '\(name)' differs though all operations agree; the file's "
+                    + "golden section is damaged, convert it again [selftest-output-differs]\n")
+        }
+        return 1
+    }
+}
