@@ -1,5 +1,6 @@
 import Camera
 import Engine
+import NestFormat
 import Platform
 import Vision
 
