@@ -95,8 +95,8 @@ extension Lowering {
         }
         let shape = graph.extents(y)
         if !place.isDense, shape.last != place.shape.last { place = dense(place) }
+        if place.isDense { place.pixelStride = shape.last ?? 1 }
         place.shape = shape
-        if place.isDense || place.pixels <= 1 { place.pixelStride = shape.last ?? 1 }
         if slots[y] != nil {
             copy(from: place, to: destination(y))
         } else {

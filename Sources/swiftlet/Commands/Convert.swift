@@ -1,4 +1,5 @@
 import Compiler
+import Engine
 import Foundation
 import Graph
 import NestFormat
@@ -84,12 +85,15 @@ let convertCommand = Command(
 private func reportConversion(_ compilation: Compilation, source: String, output: String, isJSON: Bool) throws {
     let lowered = compilation.lowered
     let isFloatModel = lowered.floatNodes.count > 0 && !compilation.prepared.graph.values.contains { $0.quantization != nil }
+    let shares = lowered.floatNodes.isEmpty ? [:] : try timeShares(compilation)
     if isJSON {
         var facts: [String: Any] = [
             "output": output, "file_bytes": compilation.file.count, "parameter_bytes": lowered.parameterBytes,
             "arena_bytes": lowered.plan.arenaBytes, "arena_lower_bound_bytes": lowered.memory.lowerBoundBytes,
             "operations": lowered.plan.operations.count, "kept_scales": compilation.keptScales,
-            "float_layers": lowered.floatNodes.map { ["name": $0.name, "operator": $0.sourceOperator, "reason": $0.reason] },
+            "float_layers": lowered.floatNodes.map { node -> [String: Any] in
+                ["name": node.name, "operator": node.sourceOperator, "reason": node.reason, "time_share": shares[node.name] ?? 0]
+            },
         ]
         if let quantization = compilation.quantization {
             facts["method"] = quantization.baseMethod.rawValue
@@ -113,7 +117,32 @@ private func reportConversion(_ compilation: Compilation, source: String, output
     if isFloatModel {
         Console.print("  float32   throughout")
     } else if !lowered.floatNodes.isEmpty {
-        Console.print("  float32   \(lowered.floatNodes.count) layers stay float (`swiftlet bench --layers` shows their time):")
-        for node in lowered.floatNodes { Console.print("              \(node.name) (\(node.sourceOperator)): \(node.reason)") }
+        Console.print("  float32   \(lowered.floatNodes.count) layers stay float, with their share of the time here:")
+        for node in lowered.floatNodes {
+            Console.print(
+                "            \(Format.percent(shares[node.name] ?? 0))  \(node.name) (\(node.sourceOperator)): \(node.reason)")
+        }
     }
+}
+
+/// Share of the running time on this machine of each layer, conversions to and from float included.
+private func timeShares(_ compilation: Compilation) throws -> [String: Double] {
+    let session = try Session(model: Model(copying: compilation.file), threadCount: 1)
+    let operations = compilation.lowered.plan.operations
+    var times = [UInt64](repeating: 0, count: operations.count)
+    for _ in 0..<3 {
+        for (index, port) in compilation.lowered.plan.inputs.enumerated() {
+            Golden.fill(session.input(index), type: port.storedType, seed: 1)
+        }
+        session.run()
+        for index in operations.indices { times[index] += session.layerNanoseconds[index] }
+    }
+    let total = Double(max(1, times.reduce(0, +)))
+    var shares: [String: Double] = [:]
+    for (operation, time) in zip(operations, times) {
+        var name = operation.name
+        for suffix in ["/dequantize", "/quantize", "/requantize"] where name.hasSuffix(suffix) { name.removeLast(suffix.count) }
+        shares[name, default: 0] += Double(time) / total
+    }
+    return shares
 }
