@@ -35,6 +35,9 @@ public struct Quantizer {
         public var outputSQNR: Double
     }
 
+    /// Elements that all refinement together may touch: about a minute of work.
+    static let refinementBudget = 400_000_000
+
     private let graph: Graph
     private let index: GraphIndex
     private let options: Options
@@ -245,7 +248,11 @@ public struct Quantizer {
             if candidate < bestError { (base, bestError) = (method, candidate) }
         }
         var chosen: [Int: RangeMethod] = [:]
-        let candidates = methods.count < 2 ? [] : disagreements(ranges).prefix(options.refinedTensors)
+        // Elements that one trial of a tensor's methods touches; large networks refine fewer tensors.
+        let elements = graph.values.indices.reduce(0) { $0 + (isQuantized[$1] ? graph.values[$1].shape?.reduce(1, *) ?? 0 : 0) }
+        let affordable = Self.refinementBudget / max(1, elements * compared * methods.count)
+        let candidates =
+            methods.count < 2 ? [] : disagreements(ranges).prefix(min(options.refinedTensors, affordable))
         for (number, group) in candidates.enumerated() {
             progress(0.7 + 0.3 * Double(number) / Double(candidates.count), "refining ranges")
             for method in methods where method != (chosen[group] ?? base) {
