@@ -45,6 +45,7 @@ public struct ChannelsLastPass {
 
     private mutating func rewrite() -> ChannelsLastGraph {
         result.sourceDescription = source.sourceDescription
+        result.integerRounding = source.integerRounding
         var inputs: [ChannelsLastGraph.PortLayout] = []
         for port in source.inputs {
             let shape = source.extents(port.value)
