@@ -151,6 +151,21 @@ public final class PictureReader {
     }
 }
 
+/// Names of the pictures in a folder, sorted; at least one.
+public func picturesOfFolder(_ path: String) throws -> [String] {
+    let files: [String]
+    do {
+        files = try FileManager.default.contentsOfDirectory(atPath: path)
+    } catch {
+        throw PictureError(path: path, expected: "a folder with pictures", found: error.localizedDescription)
+    }
+    let names = files.sorted().filter { PictureReader.extensions.contains(($0 as NSString).pathExtension.lowercased()) }
+    guard !names.isEmpty else {
+        throw PictureError(path: path, expected: "JPEG, BMP, PPM or PGM pictures", found: "none")
+    }
+    return names
+}
+
 /// Pictures or tensors by which a float model is calibrated.
 public struct CalibrationSet: Sendable {
     public enum Source: Sendable {
@@ -188,12 +203,7 @@ public struct CalibrationSet: Sendable {
 
     /// At most `limit` pictures of a folder, evenly spread over its sorted names.
     public static func folder(_ path: String, limit: Int) throws -> CalibrationSet {
-        let names = try FileManager.default.contentsOfDirectory(atPath: path).sorted().filter {
-            PictureReader.extensions.contains(($0 as NSString).pathExtension.lowercased())
-        }
-        guard !names.isEmpty else {
-            throw PictureError(path: path, expected: "JPEG, BMP, PPM or PGM pictures", found: "none")
-        }
+        let names = try picturesOfFolder(path)
         let kept = names.count <= limit ? names : (0..<limit).map { names[$0 * names.count / limit] }
         return try CalibrationSet(
             source: .pictures(kept.map { (path as NSString).appendingPathComponent($0) }),

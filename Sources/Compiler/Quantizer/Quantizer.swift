@@ -47,14 +47,43 @@ public struct Quantizer {
     /// - Parameter graph: channels last, folded, composed; float.
     public init(_ graph: Graph, options: Options) {
         self.graph = graph
-        self.options = options
         index = GraphIndex(graph)
+        var options = options
+        options.keepFloat = Self.wholeLayers(options.keepFloat, graph, index)
+        self.options = options
         groups = Array(graph.values.indices)
         isQuantized = [Bool](repeating: false, count: graph.values.count)
         chooseValues()
     }
 
     // MARK: Which values get integers
+
+    /// The names with those of the nodes that are one step with them on the device: what leads from a convolution or
+    /// product through sums and functions to a named node, and the clamp behind a named one. So a layer may be named by
+    /// any of its nodes.
+    private static func wholeLayers(_ names: Set<String>, _ graph: Graph, _ index: GraphIndex) -> Set<String> {
+        var names = names
+        for node in graph.nodes.reversed() where names.contains(node.name) {
+            switch node.op {
+            case is Unary, is UnaryComposite, is Clip, is Binary:
+                for case let input? in node.inputs {
+                    if let producer = index.producer[input], index.soleConsumer(of: input) != nil,
+                        isProduct(graph.nodes[producer].op) || graph.nodes[producer].op is Binary
+                    {
+                        names.insert(graph.nodes[producer].name)
+                    }
+                }
+            default: break
+            }
+        }
+        for node in graph.nodes where names.contains(node.name) && isProduct(node.op) {
+            if let output = node.outputs[0], let reader = index.soleConsumer(of: output) {
+                let next = graph.nodes[reader]
+                if next.op is Clip || (next.op as? Unary)?.function == .relu { names.insert(next.name) }
+            }
+        }
+        return names
+    }
 
     private mutating func chooseValues() {
         let feedsProduct = nodesAheadOfProducts()

@@ -27,14 +27,11 @@ let compareCommand = Command(
     var pictures: [String]
     var isFolder: ObjCBool = false
     if FileManager.default.fileExists(atPath: source, isDirectory: &isFolder), isFolder.boolValue {
-        pictures = try FileManager.default.contentsOfDirectory(atPath: source).sorted().filter {
-            PictureReader.extensions.contains(($0 as NSString).pathExtension.lowercased())
-        }.map { (source as NSString).appendingPathComponent($0) }
+        pictures = try picturesOfFolder(source).map { (source as NSString).appendingPathComponent($0) }
     } else {
         pictures = try Dataset(source, fileColumn: arguments.string("--file-column") ?? "file").rows.map(\.path)
     }
     pictures = Array(pictures.prefix(limit))
-    guard !pictures.isEmpty else { throw Failure("\(source): holds no pictures") }
     let a = try Observed(arguments.positionals[0], arguments)
     let b = try Observed(arguments.positionals[1], arguments, preprocess: a.preprocess)
     var layers: [String: LayerError] = [:]

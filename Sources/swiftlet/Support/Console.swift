@@ -19,10 +19,20 @@ enum Console {
         }
     }
 
+    /// Prints an object as JSON; numbers that JSON lacks (NaN, infinities) become null.
     static func print(json object: Any) throws {
         let data = try JSONSerialization.data(
-            withJSONObject: object, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
+            withJSONObject: representable(object), options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
         print(String(decoding: data, as: UTF8.self))
+    }
+
+    private static func representable(_ value: Any) -> Any {
+        switch value {
+        case let table as [String: Any]: return table.mapValues(representable)
+        case let list as [Any]: return list.map(representable)
+        case let number as Double where !number.isFinite: return NSNull()
+        default: return value
+        }
     }
 }
 
