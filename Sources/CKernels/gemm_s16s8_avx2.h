@@ -19,6 +19,14 @@ SWIFTLET_AVX2_INLINE void gemm_s16s8_avx2(const swiftlet_gemm_s8_arguments *a, c
             low[p] = biasLow;
             high[p] = biasHigh;
         }
+        if (a->pixelBias) {
+#pragma clang loop unroll(full)
+            for (int p = 0; p < tile; p++) {
+                const __m256i pixelBias = _mm256_set1_epi64x((uint32_t)a->pixelBias[p]);
+                low[p] = _mm256_add_epi32(biasLow, pixelBias);
+                high[p] = _mm256_add_epi32(biasHigh, pixelBias);
+            }
+        }
 #pragma clang loop unroll_count(2)
         for (intptr_t q = 0; q < quads; q++) {
             const __m256i w0 = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)weights));

@@ -29,6 +29,14 @@ static inline __attribute__((target("dotprod"), always_inline)) void gemm_s8_dot
             sum[p][0] = bias0;
             sum[p][1] = bias1;
         }
+        if (a->pixelBias) {
+#pragma clang loop unroll(full)
+            for (int p = 0; p < tile; p++) {
+                const int32x4_t pixelBias = vdupq_n_s32(a->pixelBias[p]);
+                sum[p][0] = vaddq_s32(bias0, pixelBias);
+                sum[p][1] = vaddq_s32(bias1, pixelBias);
+            }
+        }
         for (int32_t tap = 0; tap < a->taps; tap++) {
             const int8_t *x[8];
 #pragma clang loop unroll(full)

@@ -25,6 +25,15 @@ SWIFTLET_INLINE void gemm_s8_neon(const swiftlet_gemm_s8_arguments *a, const int
 #pragma clang loop unroll(full)
             for (int i = 0; i < 4; i++) sum[p][i] = vdupq_n_s32(0);
         }
+        if (a->pixelBias) {
+            // In the first of the two partial sums of every channel.
+#pragma clang loop unroll(full)
+            for (int p = 0; p < tile; p++) {
+                const int32x4_t pixelBias = vreinterpretq_s32_u64(vdupq_n_u64((uint32_t)a->pixelBias[p]));
+#pragma clang loop unroll(full)
+                for (int i = 0; i < 4; i++) sum[p][i] = pixelBias;
+            }
+        }
         for (int32_t tap = 0; tap < a->taps; tap++) {
             const int8_t *x[4];
 #pragma clang loop unroll(full)

@@ -8,6 +8,9 @@ public struct ConvolutionArguments {
     public var inputPixelStride: Int
     public var inputZeroPoint: Int8
     public var weights: UnsafePointer<Int8>
+    /// What every weight is larger than stored in `weights`: nonzero for weights of nine bits (the difference of an
+    /// unsigned weight and its zero point). 0 where the geometry is depthwise.
+    public var weightOffset: Int32
     public var bias: UnsafePointer<Int32>
     /// Input scale * weight scale / output scale of each channel.
     public var scales: UnsafePointer<Float>
@@ -17,13 +20,14 @@ public struct ConvolutionArguments {
 
     public init(
         input: UnsafePointer<Int8>, inputPixelStride: Int, inputZeroPoint: Int8, weights: UnsafePointer<Int8>,
-        bias: UnsafePointer<Int32>, scales: UnsafePointer<Float>, output: UnsafeMutablePointer<Int8>,
-        outputPixelStride: Int, epilogue: Epilogue
+        weightOffset: Int32 = 0, bias: UnsafePointer<Int32>, scales: UnsafePointer<Float>,
+        output: UnsafeMutablePointer<Int8>, outputPixelStride: Int, epilogue: Epilogue
     ) {
         self.input = input
         self.inputPixelStride = inputPixelStride
         self.inputZeroPoint = inputZeroPoint
         self.weights = weights
+        self.weightOffset = weightOffset
         self.bias = bias
         self.scales = scales
         self.output = output
@@ -37,7 +41,8 @@ public struct ConvolutionArguments {
 ///
 /// An indirect matrix product: for a tile of output pixels a table of row pointers, one per tap and pixel, is built in
 /// scratch (padding taps point to a row of input zero points); then the micro-kernel runs over panels of output
-/// channels.
+/// channels. A weight offset c adds c * (sum of all inputs of the pixel) to every output channel of a pixel; that
+/// product is computed once per pixel and block and handed to the micro-kernel.
 public struct Convolution: Sendable {
     public let geometry: ConvolutionGeometry
     let kernels: KernelSet
@@ -74,7 +79,8 @@ public struct Convolution: Sendable {
 
     /// Computes one part of the output. Parts may run at the same time, each with its own scratch.
     /// - Precondition: pointers and strides fit the geometry; tensors and weights are followed by
-    ///   `Packing.readAheadBytes` readable bytes; `scratch` has `scratchByteCount(geometry)` bytes, 64-byte aligned.
+    ///   `Packing.readAheadBytes` readable bytes; a depthwise convolution has no weight offset; `scratch` has
+    ///   `scratchByteCount(geometry)` bytes, 64-byte aligned.
     public func run(_ arguments: ConvolutionArguments, part: Part = .whole, scratch: UnsafeMutableRawPointer) {
         if geometry.isDepthwise {
             runDepthwise(arguments, part: part, scratch: scratch)
@@ -93,6 +99,8 @@ public struct Convolution: Sendable {
         let zeroRowBytes: Int
         /// Offset of the row pointers.
         let rowsOffset: Int
+        /// Offset of the int32 that a weight offset adds to each pixel of a block.
+        let pixelBiasOffset: Int
         /// Offset of the widened rows.
         let wideOffset: Int
         /// Values of one widened pixel, all taps.
@@ -114,7 +122,8 @@ public struct Convolution: Sendable {
             let blockBytes = groupWeightBytes <= 192 << 10 ? 16 << 10 : 192 << 10
             blockTiles = g.isDepthwise ? 1 : max(1, min(Convolution.maximumBlock, blockBytes / tileBytes))
             rowsOffset = zeroRowBytes
-            wideOffset = rowsOffset + align(blockTiles * g.taps * Convolution.maximumTile * 8)
+            pixelBiasOffset = rowsOffset + align(blockTiles * g.taps * Convolution.maximumTile * 8)
+            wideOffset = pixelBiasOffset + (g.isDepthwise ? 0 : align(blockTiles * Convolution.maximumTile * 4))
             let widePixels = min(blockTiles * Convolution.maximumTile, g.outputPixels)
             byteCount = g.isDepthwise ? wideOffset : wideOffset + align(widePixels * widePixelStride * 2)
         }
@@ -231,6 +240,7 @@ public struct Convolution: Sendable {
         let wide = (scratch + layout.wideOffset).assumingMemoryBound(to: Int16.self)
         let input = UnsafeRawPointer(a.input + group * g.inputChannelsPerGroup)
         let rowsPerTile = g.taps * tile
+        let pixelBias = (scratch + layout.pixelBiasOffset).assumingMemoryBound(to: Int32.self)
 
         var tileIndex = 0
         var start = pixels.lowerBound
@@ -238,11 +248,16 @@ public struct Convolution: Sendable {
             let valid = min(tile, pixels.upperBound - start)
             let tileRows = rows + tileIndex * rowsPerTile
             // A tile with one pixel runs on the single-pixel kernel, whose table has one column.
+            let column = valid == 1 ? singlePixelKernel.pixels : tile
             buildRows(
-                tileRows, first: start, pixels: valid, tile: valid == 1 ? singlePixelKernel.pixels : tile, input: input,
+                tileRows, first: start, pixels: valid, tile: column, input: input,
                 inputPixelStride: a.inputPixelStride, elementBytes: 1, zeroRow: UnsafeRawPointer(scratch))
+            if a.weightOffset != 0 {
+                swiftlet_pixel_bias_s8(
+                    UnsafePointer(tileRows), Int32(column), Int32(g.taps), Int32(g.inputChannelsPerGroup), Int32(valid),
+                    a.weightOffset, pixelBias + tileIndex * tile)
+            }
             if let widen, g.taps > 1 {
-                let column = valid == 1 ? singlePixelKernel.pixels : tile
                 let values = wide + tileIndex * tile * layout.widePixelStride
                 widenRows(widen, rows: tileRows, output: values, tile: column, quads: quads, pixels: valid)
                 for p in 0..<column {
@@ -269,8 +284,9 @@ public struct Convolution: Sendable {
             let channels = min(panelEnd * Packing.panelWidth, g.outputChannelsPerGroup) - panel * Packing.panelWidth
             var arguments = swiftlet_gemm_s8_arguments(
                 rows: nil, weights: a.weights + packedPanel * panelBytes,
-                bias: a.bias + packedPanel * Packing.panelWidth, scales: a.scales + packedPanel * Packing.panelWidth,
-                output: nil, outputPixelStride: a.outputPixelStride, taps: Int32(widen == nil ? g.taps : 1),
+                bias: a.bias + packedPanel * Packing.panelWidth, pixelBias: nil,
+                scales: a.scales + packedPanel * Packing.panelWidth, output: nil,
+                outputPixelStride: a.outputPixelStride, taps: Int32(widen == nil ? g.taps : 1),
                 quads: Int32(widen == nil ? quads : g.taps * quads), pixels: 0, channels: Int32(channels),
                 zeroPoint: a.epilogue.output.zeroPoint, lowest: a.epilogue.output.lowest,
                 highest: a.epilogue.output.highest)
@@ -279,6 +295,7 @@ public struct Convolution: Sendable {
                 let first = pixels.lowerBound + t * tile
                 let valid = min(tile, pixels.upperBound - first)
                 arguments.rows = UnsafePointer(rows + t * rowsPerTile)
+                if a.weightOffset != 0 { arguments.pixelBias = UnsafePointer(pixelBias + t * tile) }
                 arguments.output = a.output + (first * a.outputPixelStride + outputChannel)
                 arguments.pixels = Int32(valid)
                 runGemmKernel(valid == 1 ? singlePixelKernel : kernel, &arguments)

@@ -118,16 +118,16 @@ public enum Packing {
         return packed
     }
 
-    /// Bias with the input zero point folded in: bias[o] - inputZeroPoint * sum of the weights of o, wrapping. Weights
-    /// as for `packWeights`; the result is in channel order, not packed.
+    /// Bias with the input zero point folded in: bias[o] - inputZeroPoint * sum of (w + weightOffset) over the weights w
+    /// of o, wrapping. Weights as for `packWeights`; the result is in channel order, not packed.
     public static func foldedBias(
-        _ g: ConvolutionGeometry, bias: [Int32], weights: [Int8], inputZeroPoint: Int32
+        _ g: ConvolutionGeometry, bias: [Int32], weights: [Int8], weightOffset: Int32 = 0, inputZeroPoint: Int32
     ) -> [Int32] {
         precondition(bias.count == g.outputChannels, "one bias per output channel")
         let perChannel = g.taps * g.inputChannelsPerGroup
         var folded = bias
         for channel in 0..<g.outputChannels {
-            var sum: Int32 = 0
+            var sum = weightOffset &* Int32(truncatingIfNeeded: perChannel)
             for i in 0..<perChannel { sum &+= Int32(weights[channel * perChannel + i]) }
             folded[channel] = folded[channel] &- inputZeroPoint &* sum
         }

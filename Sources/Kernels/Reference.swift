@@ -5,10 +5,11 @@ public enum Reference {
     /// - Parameters:
     ///   - input: element (pixel, channel) at pixel * pixelStride + channel.
     ///   - weights: in the order that `Packing.packWeights` takes.
+    ///   - weightOffset: what every weight is larger than stored in `weights`.
     ///   - bias: without the input zero point folded in.
     public static func convolution(
         _ g: ConvolutionGeometry, input: [Int8], inputPixelStride: Int, inputZeroPoint: Int8, weights: [Int8],
-        bias: [Int32], scales: [Float], range: OutputRange
+        weightOffset: Int32 = 0, bias: [Int32], scales: [Float], range: OutputRange
     ) -> [Int8] {
         var output = [Int8](repeating: 0, count: g.outputPixels * g.outputChannels)
         for pixel in 0..<g.outputPixels {
@@ -23,7 +24,7 @@ public enum Reference {
                     for i in 0..<g.inputChannelsPerGroup {
                         let weight = weights[(channel * g.taps + tap) * g.inputChannelsPerGroup + i]
                         let value = input[source * inputPixelStride + firstInput + i]
-                        sum &+= Int32(weight) &* (Int32(value) &- Int32(inputZeroPoint))
+                        sum &+= (Int32(weight) &+ weightOffset) &* (Int32(value) &- Int32(inputZeroPoint))
                     }
                 }
                 output[pixel * g.outputChannels + channel] = requantize(

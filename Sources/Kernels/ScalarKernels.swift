@@ -11,7 +11,7 @@ func gemmInt8Scalar(_ a: swiftlet_gemm_s8_arguments) {
     for o in 0..<Int(a.channels) {
         let lane = o % Packing.panelWidth
         var weights = a.weights + (o / Packing.panelWidth * panelBytes + lane * Packing.quadWidth)
-        var sum = a.bias[o]
+        var sum = a.bias[o] &+ (a.pixelBias?[0] ?? 0)
         for tap in 0..<taps {
             var row = a.rows[tap].unsafelyUnwrapped.assumingMemoryBound(to: Int8.self)
             for _ in 0..<quads {

@@ -228,9 +228,10 @@ struct KernelTest {
         }
         let zeroPoint = Int8(truncatingIfNeeded: number)
         let range = random.outputRange()
+        let weightOffset = !depthwise && random.int(0...3) == 0 ? Int32(random.int(-128...128)) : 0
         var expected = Reference.convolution(
-            g, input: input, inputPixelStride: inputStride, inputZeroPoint: zeroPoint, weights: weights, bias: bias,
-            scales: scales, range: range)
+            g, input: input, inputPixelStride: inputStride, inputZeroPoint: zeroPoint, weights: weights,
+            weightOffset: weightOffset, bias: bias, scales: scales, range: range)
 
         let table = random.int(0...3) == 0 ? random.int8s(256, extremes: false) : []
         let residualStride = g.outputChannels + random.int(0...3)
@@ -254,7 +255,10 @@ struct KernelTest {
 
         let packed = Packing.packWeights(g, weights)
         let packedBias = Packing.packPerChannel(
-            g, Packing.foldedBias(g, bias: bias, weights: weights, inputZeroPoint: Int32(zeroPoint)), padding: 0)
+            g,
+            Packing.foldedBias(
+                g, bias: bias, weights: weights, weightOffset: weightOffset, inputZeroPoint: Int32(zeroPoint)),
+            padding: 0)
         let packedScales = Packing.packPerChannel(g, scales, padding: 0)
         let prepared = Convolution(g, testing: kernel, kernels: kernels)
         let outputCount = g.outputPixels * outputStride
@@ -281,6 +285,7 @@ struct KernelTest {
                                     let arguments = ConvolutionArguments(
                                         input: input.baseAddress.unsafelyUnwrapped, inputPixelStride: inputStride,
                                         inputZeroPoint: zeroPoint, weights: weights.baseAddress.unsafelyUnwrapped,
+                                        weightOffset: weightOffset,
                                         bias: bias.baseAddress.unsafelyUnwrapped,
                                         scales: scales.baseAddress.unsafelyUnwrapped,
                                         output: output.baseAddress.unsafelyUnwrapped,

@@ -156,6 +156,106 @@ final class ConvolutionTests: XCTestCase {
         }
     }
 
+    /// Weights of nine bits stored minus a constant, against the sum of products with the weights themselves.
+    func testWeightOffsetEqualsWeightsOfNineBits() throws {
+        var random = Random(27)
+        let sets = try kernelSets()
+        for number in 0..<90 {
+            let isTransposed = number % 5 == 0
+            let isPointwise = number % 5 == 1
+            let isConnected = number % 5 == 2
+            var g = ConvolutionGeometry(
+                inputHeight: isConnected ? 1 : random.int(1...7), inputWidth: isConnected ? 1 : random.int(1...7),
+                outputHeight: 1, outputWidth: 1, groups: random.int(1...3), inputChannelsPerGroup: random.int(2...41),
+                outputChannelsPerGroup: random.int(1...19))
+            if isPointwise || isConnected {
+                (g.outputHeight, g.outputWidth) = (g.inputHeight, g.inputWidth)
+            } else {
+                (g.kernelHeight, g.kernelWidth) = (random.int(1...4), random.int(1...4))
+                (g.strideY, g.strideX) = (random.int(1...2), random.int(1...3))
+                (g.dilationY, g.dilationX) = (random.int(1...2), random.int(1...2))
+                (g.padTop, g.padLeft) = (random.int(0...3), random.int(0...3))
+                (g.outputHeight, g.outputWidth) = (random.int(1...7), random.int(1...7))
+                g.isTransposed = isTransposed
+            }
+            var layer = ConvolutionCase(g, &random, lowestWeight: number % 2 == 0 ? -128 : -127)
+            layer.inputZeroPoint = [Int8(random.int(-128...127)), -128, 127, 0][number % 4]
+            if number % 7 == 0 { layer.input = layer.input.map { $0 < 0 ? -128 : 127 } }
+            let zeroPoint = [1, 254, 255, 0, random.int(0...255)][number % 5]
+            layer.weightOffset = Int32(128 - zeroPoint)
+            // Unsigned weights as a model holds them, and the definition.
+            let stored = layer.weights.map { Int($0) + 128 }
+            var expected: [Int8] = []
+            for pixel in 0..<g.outputPixels {
+                for o in 0..<g.outputChannels {
+                    var sum = Int(layer.bias[o])
+                    for tap in 0..<g.taps {
+                        var y = pixel / g.outputWidth * g.strideY - g.padTop + tap / g.kernelWidth * g.dilationY
+                        var x = pixel % g.outputWidth * g.strideX - g.padLeft + tap % g.kernelWidth * g.dilationX
+                        if g.isTransposed {
+                            y = pixel / g.outputWidth + g.padTop - tap / g.kernelWidth * g.dilationY
+                            x = pixel % g.outputWidth + g.padLeft - tap % g.kernelWidth * g.dilationX
+                            guard y % g.strideY == 0, x % g.strideX == 0 else { continue }
+                            (y, x) = (y / g.strideY, x / g.strideX)
+                        }
+                        guard y >= 0, y < g.inputHeight, x >= 0, x < g.inputWidth else { continue }
+                        let source = (y * g.inputWidth + x) * g.inputChannels
+                        for i in 0..<g.inputChannelsPerGroup {
+                            let first = o / g.outputChannelsPerGroup * g.inputChannelsPerGroup
+                            let value = Int(layer.input[source + first + i]) - Int(layer.inputZeroPoint)
+                            sum += (stored[(o * g.taps + tap) * g.inputChannelsPerGroup + i] - zeroPoint) * value
+                        }
+                    }
+                    expected.append(
+                        requantize(
+                            Int32(sum), scale: layer.scales[o], zeroPoint: layer.range.zeroPoint, lowest: -128,
+                            highest: 127))
+                }
+            }
+            XCTAssertEqual(layer.reference, expected)
+            for kernels in sets {
+                for parts in [1, 3] {
+                    XCTAssertEqual(layer.run(kernels, parts: parts), expected, "\(kernels.isa.text), case \(number)")
+                }
+            }
+        }
+    }
+
+    /// Blocks of several tiles, several panels per call, splits over channels.
+    func testWeightOffsetOfLargeLayers() throws {
+        var random = Random(28)
+        for geometry in layers where !geometry.isDepthwise {
+            for offset in [Int32(-127), 8, 128] {
+                var layer = ConvolutionCase(geometry, &random)
+                layer.weightOffset = offset
+                // Near the inputs' mean: the offset moves every channel of a pixel alike.
+                layer.inputZeroPoint = -1
+                let depth = Float(geometry.taps * geometry.inputChannelsPerGroup)
+                layer.scales = layer.scales.map { _ in 1 / (200 * depth.squareRoot()) }
+                let expected = layer.reference
+                XCTAssertGreaterThan(Set(expected).count, 20, "the case must not saturate")
+                for kernels in try kernelSets() {
+                    for parts in [1, 2, 8] {
+                        XCTAssertEqual(layer.run(kernels, parts: parts), expected, kernels.isa.text)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Wherever 32 bits overflow, every kernel wraps alike.
+    func testWeightOffsetWraps() throws {
+        var random = Random(29)
+        let g = ConvolutionGeometry(
+            inputHeight: 3, inputWidth: 5, outputHeight: 3, outputWidth: 5, inputChannelsPerGroup: 33,
+            outputChannelsPerGroup: 11)
+        var layer = ConvolutionCase(g, &random)
+        layer.weightOffset = 128
+        layer.bias = layer.bias.map { $0 < 0 ? Int32.min - $0 : Int32.max - $0 }
+        layer.scales = layer.scales.map { _ in 1e-8 }
+        for kernels in try kernelSets() { XCTAssertEqual(layer.run(kernels), layer.reference, kernels.isa.text) }
+    }
+
     func testEveryInputZeroPointPads() throws {
         var random = Random(26)
         let g = ConvolutionGeometry(
@@ -163,9 +263,12 @@ final class ConvolutionTests: XCTestCase {
             outputChannelsPerGroup: 3, kernelHeight: 3, kernelWidth: 3, padTop: 1, padLeft: 1)
         var layer = ConvolutionCase(g, &random)
         let kernels = try KernelSet()
-        for zeroPoint in -128...127 {
-            layer.inputZeroPoint = Int8(zeroPoint)
-            XCTAssertEqual(layer.run(kernels), layer.reference)
+        for offset in [Int32(0), 7] {
+            layer.weightOffset = offset
+            for zeroPoint in -128...127 {
+                layer.inputZeroPoint = Int8(zeroPoint)
+                XCTAssertEqual(layer.run(kernels), layer.reference)
+            }
         }
     }
 }

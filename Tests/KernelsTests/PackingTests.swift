@@ -90,5 +90,8 @@ final class PackingTests: XCTestCase {
         XCTAssertTrue(Packing.packWeights(g, [1, -128, 3, 4]).traits.containsMinus128)
         XCTAssertEqual(
             Packing.foldedBias(g, bias: [100, -5], weights: [1, -128, 3, 4], inputZeroPoint: -7), [100 - 7 * 127, 44])
+        XCTAssertEqual(
+            Packing.foldedBias(g, bias: [100, -5], weights: [1, -128, 3, 4], weightOffset: 9, inputZeroPoint: -7),
+            [-663, 170])
     }
 }

@@ -50,6 +50,7 @@ final class Guarded {
 struct ConvolutionCase {
     var geometry: ConvolutionGeometry
     var weights: [Int8]
+    var weightOffset: Int32 = 0
     var bias: [Int32]
     var scales: [Float]
     var input: [Int8]
@@ -77,7 +78,10 @@ struct ConvolutionCase {
         let packed = Packing.packWeights(g, weights)
         let readAhead = [Int8](repeating: 113, count: Packing.readAheadBytes)
         let packedBias = Packing.packPerChannel(
-            g, Packing.foldedBias(g, bias: bias, weights: weights, inputZeroPoint: Int32(inputZeroPoint)), padding: 0)
+            g,
+            Packing.foldedBias(
+                g, bias: bias, weights: weights, weightOffset: weightOffset, inputZeroPoint: Int32(inputZeroPoint)),
+            padding: 0)
         let packedScales = Packing.packPerChannel(g, scales, padding: 0)
         let scratch = Guarded(byteCount: Convolution.scratchByteCount(g), fill: 0x5A)
         let output = Guarded(byteCount: g.outputPixels * g.outputChannels)
@@ -100,6 +104,7 @@ struct ConvolutionCase {
                                 let arguments = ConvolutionArguments(
                                     input: input.baseAddress!, inputPixelStride: g.inputChannels,
                                     inputZeroPoint: inputZeroPoint, weights: weights.baseAddress!,
+                                    weightOffset: weightOffset,
                                     bias: bias.baseAddress!, scales: scales.baseAddress!,
                                     output: output.base.assumingMemoryBound(to: Int8.self),
                                     outputPixelStride: g.outputChannels, epilogue: epilogue)
@@ -123,7 +128,7 @@ struct ConvolutionCase {
     var reference: [Int8] {
         Reference.convolution(
             geometry, input: input, inputPixelStride: geometry.inputChannels, inputZeroPoint: inputZeroPoint,
-            weights: weights, bias: bias, scales: scales, range: range)
+            weights: weights, weightOffset: weightOffset, bias: bias, scales: scales, range: range)
     }
 }
 

@@ -15,13 +15,15 @@ uint32_t swiftlet_cpu_features(void);
 
 // Arguments of a tile of an int8 convolution: `pixels` output pixels (1 to the kernel's own), all taps, `channels`
 // output channels in consecutive panels of 8. Weights, bias and scales as Packing.swift describes them.
-//   acc = bias[o] + sum over tap, quad, input of weight * rows[tap * tile + pixel][input]
+//   acc = bias[o] + pixelBias[pixel] + sum over tap, quad, input of weight * rows[tap * tile + pixel][input]
 //   output[pixel * outputPixelStride + o] = requantize(acc, scales[o])
 // `tile` is the kernel's own number of pixels; entries of `rows` past `pixels` repeat a valid one.
+// `pixelBias` is null for zeros, else has `tile` elements. All sums wrap.
 typedef struct {
     const void *const *rows;    // int8 rows (gemm_s8) or int16 rows (gemm_s16s8), one per tap and pixel
     const int8_t *weights;
     const int32_t *bias;
+    const int32_t *pixelBias;
     const float *scales;
     int8_t *output;
     intptr_t outputPixelStride;
@@ -45,6 +47,12 @@ typedef struct {
     int32_t quads;
     int32_t pixels;
 } swiftlet_widen_s8_arguments;
+
+// pixelBias[p] = factor * sum over tap and i in 0..<inputs of rows[tap * tile + p][i], int8, wrapping, for p < pixels; 0
+// for the rest of the tile. Reads up to 7 bytes past the end of a row.
+void swiftlet_pixel_bias_s8(
+    const void *const *rows, int32_t tile, int32_t taps, int32_t inputs, int32_t pixels, int32_t factor,
+    int32_t *pixelBias);
 
 // Arguments of a tile of an int8 depthwise convolution, as for gemm: every channel has its own weights.
 typedef struct {

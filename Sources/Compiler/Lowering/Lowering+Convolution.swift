@@ -262,9 +262,15 @@ extension Lowering {
         guard let bias = integerBias(node, source, scales) else { return }
 
         var geometry = g
+        var weightOffset = 0
         var packed: [Int8]
-        if wide.allSatisfy({ (-128...127).contains($0) }) {
+        let (lowest, highest) = (wide.min() ?? 0, wide.max() ?? 0)
+        if lowest >= -128 && highest <= 127 {
             packed = wide.map { Int8($0) }
+        } else if highest - lowest <= 255 && !g.isDepthwise {
+            // Down to -127 where that is enough: some kernels are faster without -128.
+            weightOffset = lowest + (highest - lowest == 255 ? 128 : 127)
+            packed = wide.map { Int8($0 - weightOffset) }
         } else {
             geometry.weightPlanes = 2
             packed = []
@@ -275,7 +281,9 @@ extension Lowering {
                 packed += row.map { Int8($0 - $0 / 2) }
             }
         }
-        let folded = Packing.foldedBias(geometry, bias: bias, weights: packed, inputZeroPoint: input.zeroPoint)
+        let folded = Packing.foldedBias(
+            geometry, bias: bias, weights: packed, weightOffset: Int32(weightOffset),
+            inputZeroPoint: input.zeroPoint)
         let outputScale = Double(tail.parameters.scale)
         let requantization = scales.map { Float($0 / outputScale) }
         guard requantization.allSatisfy({ $0.isNormal }) else {
@@ -325,7 +333,7 @@ extension Lowering {
                         isTransposed: g.isTransposed, weightsOffset: weightsOffset, biasOffset: biasOffset,
                         scalesOffset: scalesOffset, inputZeroPoint: input.zeroPoint,
                         outputZeroPoint: tail.parameters.zeroPoint, clampMin: tail.clampMin, clampMax: tail.clampMax,
-                        tableOffset: tableOffset, add: add)),
+                        tableOffset: tableOffset, add: add, weightOffset: Int32(weightOffset))),
                 reads: reads, writes: [y])
         }
     }

@@ -2,26 +2,29 @@ import Kernels
 import NestFormat
 
 /// int8 convolution, grouped or not, transposed or not; fully connected is 1×1 on a 1×1 map.
-/// `accumulator = bias[o] + Σ w·x`, bias already holding `-inputZeroPoint·Σw`; padding reads `inputZeroPoint`.
+/// `accumulator = bias[o] + Σ (w + weightOffset)·x`, bias already holding `-inputZeroPoint·Σ(w + weightOffset)`; padding
+/// reads `inputZeroPoint`.
 /// Then requantize with `scales[o]`, clamp, `table` (256 int8, index q + 128), `add`.
 public struct Convolution: Sendable, Hashable {
     public var input: FeatureMap, output: FeatureMap, window: Window, groups: Int, isTransposed: Bool
     /// Packed as `Kernels` says (`Packing`); bias int32 and scales float32 padded likewise. Offsets in the weights section.
     public var weightsOffset: Int, biasOffset: Int, scalesOffset: Int
+    /// What every weight is larger than stored, within ±255; 0 where every group has one input and one output channel.
+    public var weightOffset: Int32
     public var inputZeroPoint: Int32, outputZeroPoint: Int32, clampMin: Int8, clampMax: Int8
     public var tableOffset: Int?
     public var add: FusedAdd?
     public init(
         input: FeatureMap, output: FeatureMap, window: Window, groups: Int = 1, isTransposed: Bool = false,
         weightsOffset: Int, biasOffset: Int, scalesOffset: Int, inputZeroPoint: Int32, outputZeroPoint: Int32,
-        clampMin: Int8, clampMax: Int8, tableOffset: Int? = nil, add: FusedAdd? = nil
+        clampMin: Int8, clampMax: Int8, tableOffset: Int? = nil, add: FusedAdd? = nil, weightOffset: Int32 = 0
     ) {
         (self.input, self.output, self.window, self.groups) = (input, output, window, groups)
         (self.isTransposed, self.weightsOffset, self.biasOffset, self.scalesOffset) =
             (isTransposed, weightsOffset, biasOffset, scalesOffset)
         (self.inputZeroPoint, self.outputZeroPoint, self.clampMin, self.clampMax) =
             (inputZeroPoint, outputZeroPoint, clampMin, clampMax)
-        (self.tableOffset, self.add) = (tableOffset, add)
+        (self.tableOffset, self.add, self.weightOffset) = (tableOffset, add, weightOffset)
     }
 }
 
@@ -32,6 +35,7 @@ extension Convolution: IntegerConvolution {
         writer.write(window)
         writer.writeCount(groups)
         writer.write(isTransposed)
+        writer.write(weightOffset)
         encodeTail(into: &writer)
     }
 
@@ -41,6 +45,7 @@ extension Convolution: IntegerConvolution {
         let window = try reader.readWindow()
         let groups = try reader.readCount()
         let isTransposed = try reader.readBool()
+        let weightOffset = try reader.readInt32()
         let weightsOffset = try reader.readSize()
         let biasOffset = try reader.readSize()
         let scalesOffset = try reader.readSize()
@@ -54,6 +59,6 @@ extension Convolution: IntegerConvolution {
             input: input, output: output, window: window, groups: groups, isTransposed: isTransposed,
             weightsOffset: weightsOffset, biasOffset: biasOffset, scalesOffset: scalesOffset,
             inputZeroPoint: inputZeroPoint, outputZeroPoint: outputZeroPoint, clampMin: clampMin, clampMax: clampMax,
-            tableOffset: tableOffset, add: add)
+            tableOffset: tableOffset, add: add, weightOffset: weightOffset)
     }
 }

@@ -25,6 +25,7 @@ extension DepthwiseConvolution: IntegerConvolution {
     /// One group a channel.
     var groups: Int { input.channels }
     var isTransposed: Bool { false }
+    var weightOffset: Int32 { 0 }
 
     func encode(into writer: inout ByteWriter) {
         writer.write(input)

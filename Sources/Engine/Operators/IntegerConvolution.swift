@@ -9,6 +9,8 @@ protocol IntegerConvolution: DeviceOperator {
     var groups: Int { get }
     var isTransposed: Bool { get }
     var weightsOffset: Int { get }
+    /// What every weight is larger than stored.
+    var weightOffset: Int32 { get }
     var biasOffset: Int { get }
     var scalesOffset: Int { get }
     var inputZeroPoint: Int32 { get }
@@ -50,6 +52,8 @@ extension IntegerConvolution {
         let channels = Packing.paddedBiasCount(geometry)
         try checker.tensor(biasOffset, count: Int64(channels), bytesEach: 4)
         try checker.finiteFloats(scalesOffset, count: channels)
+        try checker.require((-255...255).contains(weightOffset), "the weight offset is outside -255...255")
+        try checker.require(weightOffset == 0 || !geometry.isDepthwise, "a depthwise convolution has a weight offset")
         try checker.zeroPoint(inputZeroPoint)
         try checker.zeroPoint(outputZeroPoint)
         try checker.clamp(clampMin, clampMax)
@@ -73,6 +77,7 @@ extension IntegerConvolution {
         let arguments = ConvolutionArguments(
             input: UnsafePointer(context.arenaInt8(input.offset)), inputPixelStride: input.pixelStride,
             inputZeroPoint: Int8(truncatingIfNeeded: inputZeroPoint), weights: context.weightsInt8(weightsOffset),
+            weightOffset: weightOffset,
             bias: context.weightsInt32(biasOffset), scales: context.weightsFloat(scalesOffset),
             output: context.arenaInt8(output.offset), outputPixelStride: output.pixelStride,
             epilogue: Epilogue(
