@@ -126,7 +126,7 @@ final class CompiledFileTests: XCTestCase {
         guard case .keypoints(let keypoints) = model.file.decoding else { return XCTFail("\(model.file.decoding)") }
         XCTAssertEqual(keypoints.gauge?.unit, "bar")
         XCTAssertEqual(model.file.labels, ["centre", "tip", "min", "max"])
-        try verify(compilation, against: compilation.asSource, tolerance: Tolerance(steps: 3, differing: 0.05), "gauge")
+        try verify(compilation, against: compilation.asSource, tolerance: Tolerance(relative: 0.15), "gauge")
         let float = try Compiler.compile(graph, options: CompileOptions(precision: .float32, recipe: recipe))
         try verify(float, against: graph, tolerance: Tolerance(relative: 1e-4), "gauge, float32")
     }
@@ -139,7 +139,7 @@ final class CompiledFileTests: XCTestCase {
         let model = try Model(copying: compilation.file)
         XCTAssertEqual(model.file.labels.count, 10)
         XCTAssertEqual(model.file.labels.first, "airplane")
-        try verify(compilation, against: compilation.asSource, tolerance: Tolerance(steps: 3, differing: 0.2), "cifar10")
+        try verify(compilation, against: compilation.asSource, tolerance: Tolerance(steps: 3, differing: 1), "cifar10")
         let float = try Compiler.compile(graph, options: CompileOptions(precision: .float32, recipe: recipe))
         try verify(float, against: graph, tolerance: Tolerance(relative: 1e-4), "cifar10, float32")
     }

@@ -1,6 +1,7 @@
 import Engine
 import Foundation
 import Graph
+import struct Graph.Port
 import Kernels
 import NestFormat
 import XCTest

@@ -268,9 +268,13 @@ extension Lowering {
         if lowest >= -128 && highest <= 127 {
             packed = wide.map { Int8($0) }
         } else if highest - lowest <= 255 && !g.isDepthwise {
-            // Down to -127 where that is enough: some kernels are faster without -128.
-            weightOffset = lowest + (highest - lowest == 255 ? 128 : 127)
+            // Down to -127 where that is enough: some kernels are faster without -128. The smallest offset that does.
+            weightOffset = max(highest - 127, min(lowest + (highest - lowest == 255 ? 128 : 127), 0))
             packed = wide.map { Int8($0 - weightOffset) }
+        } else if highest > 254 {
+            return problem(
+                node, "weights of a depthwise convolution", "at most 254 steps above their zero point", "\(highest)",
+                "Quantize the model with signed weights, which is more exact as well.")
         } else {
             geometry.weightPlanes = 2
             packed = []
