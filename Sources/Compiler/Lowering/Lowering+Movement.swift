@@ -106,8 +106,10 @@ extension Lowering {
 
     /// Gives `id` a part of another value: where it lies when it can be seen as pixels, else a copy.
     private func take(
-        _ id: ValueID, from source: Location, start: [Int], step: [Int], node: Node
+        _ id: ValueID, from input: ValueID, start: [Int], step: [Int]
     ) {
+        let isSame = graph[id].quantization == graph[input].quantization
+        let source = isSame ? location(of: input) : converted(input, to: id)
         let shape = graph.extents(id)
         let strides = source.strides
         let first = zip(start, strides).map(*).reduce(0, +)
@@ -115,8 +117,7 @@ extension Lowering {
         let last = shape.count - 1
         let isWholeBelow = { (axis: Int) in (axis + 1..<shape.count).allSatisfy { shape[$0] == source.shape[$0] } }
         let cut = shape.indices.filter { shape[$0] != source.shape[$0] }
-        let isSame = graph[id].quantization == graph[node.inputs[0]!].quantization
-        if isUnit, isSame, slots[id] == nil {
+        if isUnit, slots[id] == nil {
             if cut.isEmpty || cut == [last] || (cut.count == 1 && shape[..<cut[0]].allSatisfy({ $0 == 1 }) && isWholeBelow(cut[0])) {
                 var view = source
                 view.offset += first * source.type.byteCount
@@ -128,14 +129,9 @@ extension Lowering {
         }
         let moved = zip(strides, step).map(*)
         let target = destination(id)
-        if isSame {
-            return emitCopy(
-                extents: shape, bytes: source.type.byteCount, source: source, sourceElements: first, sourceStrides: moved,
-                target: target, targetStrides: target.strides)
-        }
-        problem(
-            node, "quantization of output \"\(graph[id].name)\"", "that of the input", "another one",
-            "Export the slice with equal quantization on both sides.")
+        emitCopy(
+            extents: shape, bytes: source.type.byteCount, source: source, sourceElements: first, sourceStrides: moved,
+            target: target, targetStrides: target.strides)
     }
 
     func lowerSlice(_ node: Node) {
@@ -153,7 +149,7 @@ extension Lowering {
             let from = starts[position] < 0 ? starts[position] + shape[axis] : starts[position]
             start[axis] = max(0, min(step[axis] > 0 ? shape[axis] : shape[axis] - 1, from))
         }
-        take(y, from: location(of: x), start: start, step: step, node: node)
+        take(y, from: x, start: start, step: step)
     }
 
     func lowerSplit(_ node: Node, _ op: Split) {
@@ -163,8 +159,7 @@ extension Lowering {
         var start = [Int](repeating: 0, count: shape.count)
         for output in node.outputs {
             guard let output else { continue }
-            take(
-                output, from: location(of: x), start: start, step: [Int](repeating: 1, count: shape.count), node: node)
+            take(output, from: x, start: start, step: [Int](repeating: 1, count: shape.count))
             start[axis] += graph.extents(output)[axis]
         }
     }

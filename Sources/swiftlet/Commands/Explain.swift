@@ -44,5 +44,35 @@ private func explanations() -> [(name: String, text: String)] {
         .newerVersion(needed: 0, supported: 0),
     ]
     all += reports.map { ("\($0.name)", "A latency report can't be read: " + $0.message) }
+    all += runtimeExplanations
     return all.sorted { $0.name < $1.name }
 }
+
+/// Names that `swiftlet-run` gives to what goes wrong during a run.
+private let runtimeExplanations: [(name: String, text: String)] = [
+    (
+        "run-no-preprocessing",
+        "The file does not say how pictures become the network's input. Convert the model again with --preprocess or --recipe."
+    ),
+    (
+        "run-several-inputs",
+        "swiftlet-run feeds one picture to one input. Run models with several inputs by `swiftlet run MODEL --input NAME=FILE.npy`."
+    ),
+    ("run-no-frames", "The source ended and none of its frames could be used. Check that it holds JPEG pictures or whole raw frames."),
+    (
+        "selftest-no-golden",
+        "The file holds no golden input, so there is nothing to compare with. Convert the model again with this release."
+    ),
+    (
+        "selftest-operation-differs",
+        "An operation gives other bytes on this machine than on the workstation that converted the model. Try --force-isa scalar: if that passes, a kernel is wrong for this CPU; else suspect the memory or the storage. Please report it with the CPU's model."
+    ),
+    (
+        "selftest-output-differs",
+        "All operations agree, but an output's digest does not: the file's golden section is damaged. Convert the model again."
+    ),
+    ("file-unreadable", "A file of the source could not be read; the frame was skipped. Check the file's permissions and the storage."),
+    ("raw-truncated", "The raw source ended inside a frame. Check that size= and format= are those of the camera or the tool that wrote it."),
+    ("mjpeg-picture-too-large", "A picture of the stream has more bytes than a frame may have; it was skipped. Check that the source is MJPEG."),
+    ("report-not-written", "The latency report could not be written on; the run went on without it. Check the free space and the storage."),
+]
