@@ -81,7 +81,7 @@ public enum Compiler {
         let known = Set(graph.nodes.map(\.name))
         let unknown = names.subtracting(known).sorted()
         guard let first = unknown.first else { return }
-        let near = known.sorted { distance($0, first) < distance($1, first) }.prefix(5)
+        let near = known.sorted { (distance($0, first), $0) < (distance($1, first), $1) }.prefix(5)
         throw CompileError(
             subject: "--keep-float \(first)", expected: "the name of a layer", found: "no layer of that name",
             remedy: "Near names: \(near.joined(separator: ", ")); `swiftlet inspect` lists all layers.")

@@ -51,15 +51,6 @@ final class ReductionCompilationTests: XCTestCase {
         }
     }
 
-    func testArgMax() throws {
-        for axis in [1, 3] {
-            try verifyAllForms(seed: 123, annotations: [Annotation()], expectsIntegers: false, "arg max over axis \(axis)") { net in
-                let x = net.input([1, 5, 4, 6])
-                net.output(net.add(ArgReduce(isMax: true, axis: axis, keepDims: false), [x], type: .int64), .int64)
-            }
-        }
-    }
-
     func testSoftmax() throws {
         for axis in [1, -1] {
             try verifyAllForms(seed: 124, annotations: annotations, expectsIntegers: false, "softmax over axis \(axis)") { net in
@@ -99,7 +90,7 @@ final class ReductionCompilationTests: XCTestCase {
         let kept = try compileCalibrated(net.graph, options: .init(keepFloat: ["middle"]))
         XCTAssertEqual(integerProducts(kept), 2)
         XCTAssertEqual(kept.lowered.floatNodes.map(\.name), ["middle"])
-        try verify(kept, against: kept.asSource, tolerance: Tolerance(differing: 0.05), "the middle layer float")
+        try verify(kept, against: kept.asSource, "the middle layer float")
     }
 
     func testTailStaysFloat() throws {

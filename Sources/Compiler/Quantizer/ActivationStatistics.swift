@@ -63,7 +63,7 @@ extension ActivationStatistics {
     private func percentile(_ tail: Double, _ full: ClosedRange<Float>) -> ClosedRange<Float> {
         let sorted = sample.sorted()
         guard sorted.count > 1 else { return full }
-        let cut = Int(Double(sorted.count - 1) * tail / 2)
+        let cut = Int((Double(sorted.count - 1) * tail / 2).rounded())
         return min(sorted[cut], 0)...max(sorted[sorted.count - 1 - cut], 0)
     }
 

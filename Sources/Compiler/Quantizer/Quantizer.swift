@@ -327,7 +327,7 @@ public struct Quantizer {
     /// int8 tensors of all weights that integer layers read.
     private func weightAnnotations() -> WeightAnnotations {
         var annotations = WeightAnnotations()
-        for node in graph.nodes where Self.isProduct(node.op) {
+        for node in graph.nodes where Self.isProduct(node.op) && !options.keepFloat.contains(node.name) {
             guard let input = node.inputs[0], isQuantized[input.index], let w = node.inputs[1],
                 let tensor = graph[w].constant, graph[w].quantization == nil, tensor.elementType == .float32
             else { continue }
