@@ -95,6 +95,15 @@ public struct Port: Sendable {
     }
 }
 
+/// How an integer runtime rounds the results of average pools and bilinear resizes.
+public enum IntegerRounding: Sendable, Hashable {
+    /// The exact result, to nearest even.
+    case nearestEven
+    /// As LiteRT does with int8 and uint8 tensors of one quantization: average pools round the mean of the stored
+    /// integers with halves away from zero; bilinear resizes use weights of 11 bits, halves up.
+    case tfLite
+}
+
 /// A model: nodes in execution order over values. Value semantics; passes take it `inout`.
 public struct Graph: Sendable {
     public var values: [Value] = []
@@ -104,6 +113,8 @@ public struct Graph: Sendable {
     public var outputs: [Port] = []
     /// "ONNX opset 13, pytorch 2.1" or "TFLite schema 3": for provenance.
     public var sourceDescription = ""
+    /// How the source's own runtime rounds where int8 arithmetic leaves a choice.
+    public var integerRounding = IntegerRounding.nearestEven
 
     public init() {}
 

@@ -114,15 +114,29 @@ public func maxPool(
     }
 }
 
+/// How an average of int8 values becomes an int8.
+public enum AverageRounding: UInt8, Sendable {
+    /// The exact mean of the reals, requantized to nearest even.
+    case nearestEven = 0
+    /// The mean of the stored integers, halves toward the greater: floor((sum + n / 2) / n), n the divisor.
+    case halfUp
+    /// The mean of the stored integers, halves away from zero: (sum ± n / 2) / n toward zero, n the divisor.
+    case halfAwayFromZero
+}
+
 /// Average: requantize(sum over the taps inside the input of (x - inputZeroPoint), scale: multiplier /
 /// Float(divisor)), where `multiplier` is input scale over output scale and the division is rounded to float once.
 /// - Parameters:
 ///   - countsPadding: whether the divisor counts taps in the padding too.
+///   - rounding: any but `.nearestEven` takes the mean of the stored integers, so that input and output must share
+///     the quantization; `inputZeroPoint` and `multiplier` then play no role.
 ///   - scratch: `averagePoolScratchByteCount(channels:)` bytes, 4-byte aligned.
 public func averagePool(
     _ g: PoolingGeometry, input: UnsafePointer<Int8>, inputZeroPoint: Int32, multiplier: Float, countsPadding: Bool,
-    range: OutputRange, output: UnsafeMutablePointer<Int8>, part: Part = .whole, scratch: UnsafeMutableRawPointer
+    rounding: AverageRounding = .nearestEven, range: OutputRange, output: UnsafeMutablePointer<Int8>,
+    part: Part = .whole, scratch: UnsafeMutableRawPointer
 ) {
+    let subtrahend = rounding == .nearestEven ? inputZeroPoint : 0
     let sums = scratch.assumingMemoryBound(to: Int32.self)
     for pixel in part.range(of: g.outputPixels) {
         let oy = pixel / g.outputWidth
@@ -131,14 +145,32 @@ public func averagePool(
         for c in 0..<g.channels { sums[c] = 0 }
         g.forEachTap(oy: oy, ox: ox) { offset in
             let row = input + offset
-            for c in 0..<g.channels { sums[c] &+= Int32(row[c]) &- inputZeroPoint }
+            for c in 0..<g.channels { sums[c] &+= Int32(row[c]) &- subtrahend }
         }
-        let scale = multiplier / Float(g.divisor(oy: oy, ox: ox, countsPadding: countsPadding))
+        let divisor = g.divisor(oy: oy, ox: ox, countsPadding: countsPadding)
+        guard rounding == .nearestEven else {
+            for c in 0..<g.channels {
+                let mean = integerMean(sums[c], of: Int32(divisor), rounding)
+                values[c] = Int8(truncatingIfNeeded: max(range.lowest, min(range.highest, mean)))
+            }
+            continue
+        }
+        let scale = multiplier / Float(divisor)
         for c in 0..<g.channels {
             values[c] = requantize(
                 sums[c], scale: scale, zeroPoint: range.zeroPoint, lowest: range.lowest, highest: range.highest)
         }
     }
+}
+
+/// `sum` / `count`, rounded by `rounding`, which is not `.nearestEven`.
+@inline(__always)
+private func integerMean(_ sum: Int32, of count: Int32, _ rounding: AverageRounding) -> Int32 {
+    let half = count / 2
+    if rounding == .halfAwayFromZero { return (sum < 0 ? sum &- half : sum &+ half) / count }
+    let raised = sum &+ half
+    let quotient = raised / count
+    return quotient &* count > raised ? quotient &- 1 : quotient
 }
 
 /// Bytes of scratch that a thread needs for an average over `channels` channels.

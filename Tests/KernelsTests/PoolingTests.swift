@@ -97,6 +97,40 @@ final class PoolingTests: XCTestCase {
         }
     }
 
+    func testMeansOfStoredIntegersRoundHalvesAsAsked() {
+        var random = Random(33)
+        for _ in 0..<40 {
+            let g = geometry(&random)
+            let input = random.int8s(g.inputHeight * g.inputWidth * g.inputPixelStride)
+            var outputs: [AverageRounding: [Int8]] = [:]
+            let scratch = Guarded(byteCount: averagePoolScratchByteCount(channels: g.channels))
+            for rounding in [AverageRounding.halfUp, .halfAwayFromZero] {
+                var output = [Int8](repeating: 0, count: g.outputPixels * g.outputPixelStride)
+                for index in 0..<3 {
+                    averagePool(
+                        g, input: input, inputZeroPoint: 5, multiplier: 1, countsPadding: false, rounding: rounding,
+                        range: OutputRange(zeroPoint: 5, lowest: -90, highest: 100), output: &output,
+                        part: Part(index: index, of: 3), scratch: scratch.base)
+                }
+                outputs[rounding] = output
+            }
+            XCTAssertTrue(scratch.isIntact)
+            for pixel in 0..<g.outputPixels {
+                for c in 0..<g.channels {
+                    var values: [Double] = []
+                    taps(g, pixel: pixel) { source, _ in
+                        if let source { values.append(Double(input[source * g.inputPixelStride + c])) }
+                    }
+                    let mean = values.reduce(0, +) / Double(max(1, values.count))
+                    let up = max(-90, min(100, (mean + 0.5).rounded(.down)))
+                    let away = max(-90, min(100, mean.rounded(.toNearestOrAwayFromZero)))
+                    XCTAssertEqual(outputs[.halfUp]![pixel * g.outputPixelStride + c], Int8(up))
+                    XCTAssertEqual(outputs[.halfAwayFromZero]![pixel * g.outputPixelStride + c], Int8(away))
+                }
+            }
+        }
+    }
+
     func testGlobalAverage() {
         var random = Random(32)
         for channels in [1, 15, 16, 17, 40] {

@@ -47,12 +47,18 @@ extension Lowering {
             let source = location(of: x)
             let target = destination(y)
             guard isMax, input != output else {
+                // Stored integers of a uint8 tensor are 128 greater and never negative, so halves go up.
+                let averagesStored =
+                    graph.integerRounding == .tfLite && !isMax && !countsPadding && input == output
+                let isUnsigned = graph[x].quantization?.elementType == .uint8
                 return emit(
                     .pooling(
                         Pooling(
                             isMax: isMax, type: .int8, input: map(source, inShape), output: map(target, outShape),
                             window: window, countsPadding: countsPadding, inputZeroPoint: input.zeroPoint,
-                            outputZeroPoint: output.zeroPoint, multiplier: input.scale * (1 / output.scale))),
+                            outputZeroPoint: output.zeroPoint,
+                            multiplier: input == output ? 1 : input.scale * (1 / output.scale),
+                            rounding: !averagesStored ? .nearestEven : isUnsigned ? .halfUp : .halfAwayFromZero)),
                     reads: [source], writes: [target])
             }
             let pooled = newLocation(type: .int8, shape: outShape)
@@ -276,6 +282,10 @@ extension Lowering {
             case .tfCropAndResize: return nil
             }
         }
+        let parametersX = Int8Parameters(graph[x].quantization)
+        let isFixedPoint =
+            graph.integerRounding == .tfLite && !isNearest && storedType(x) == .int8 && parametersX != nil
+            && parametersX == Int8Parameters(graph[y].quantization)
         var words: [Int32] = []
         for axis in rank == 4 ? spatial : [-1] + spatial {
             guard axis >= 0 else {
@@ -304,13 +314,16 @@ extension Lowering {
                     let floor = clipped.rounded(.down)
                     low.append(Int32(floor))
                     high.append(Int32(min(Double(last), floor + 1)))
-                    weight.append(Int32(bitPattern: Float(clipped - floor).bitPattern))
+                    let share = clipped - floor
+                    weight.append(
+                        isFixedPoint
+                            ? Int32((share * 2048).rounded(.toNearestOrEven))
+                            : Int32(bitPattern: Float(share).bitPattern))
                 }
             }
             words += low + high + weight
         }
         let tableOffset = weights.append(words)
-        let parametersX = Int8Parameters(graph[x].quantization)
         if storedType(x) == .int8, let input = parametersX, let output = Int8Parameters(graph[y].quantization) {
             let place = location(of: x)
             let target = destination(y)
@@ -322,7 +335,8 @@ extension Lowering {
                         isNearest: isNearest, type: .int8, input: plane(place), output: plane(direct),
                         tableOffset: tableOffset, inputZeroPoint: input.zeroPoint,
                         outputZeroPoint: needsTable ? input.zeroPoint : output.zeroPoint,
-                        multiplier: isNearest || input == output ? 1 : input.scale * (1 / output.scale))),
+                        multiplier: isNearest || input == output ? 1 : input.scale * (1 / output.scale),
+                        fixedPoint: isFixedPoint)),
                 reads: [place], writes: [direct])
             if needsTable { emitTable(input.codebook.map(output.code), from: direct, to: target) }
             return

@@ -3,25 +3,32 @@ import NestFormat
 
 /// Max or average pool, int8 or float32. int8 max: input and output share the quantization. int8 average:
 /// `clamp(rne(Float(Σ(x - zi)) * (multiplier / Float(count))) + zo)`, the quotient rounded to Float once; count is the number
-/// of valid taps, or of all taps inside the padded map when `countsPadding`.
+/// of valid taps, or of all taps inside the padded map when `countsPadding`. With another `rounding` than nearest even an
+/// int8 average is the rounded mean of the stored integers; input and output then share the quantization and padding is
+/// not counted.
 public struct Pooling: Sendable, Hashable {
     public var isMax: Bool, type: DeviceType, input: FeatureMap, output: FeatureMap, window: Window, countsPadding: Bool
     public var inputZeroPoint: Int32, outputZeroPoint: Int32, multiplier: Float, clampMin: Int8, clampMax: Int8
+    public var rounding: AverageRounding
     public init(
         isMax: Bool, type: DeviceType, input: FeatureMap, output: FeatureMap, window: Window, countsPadding: Bool = false,
         inputZeroPoint: Int32 = 0, outputZeroPoint: Int32 = 0, multiplier: Float = 1, clampMin: Int8 = -128,
-        clampMax: Int8 = 127
+        clampMax: Int8 = 127, rounding: AverageRounding = .nearestEven
     ) {
         (self.isMax, self.type, self.input, self.output, self.window) = (isMax, type, input, output, window)
         (self.countsPadding, self.inputZeroPoint, self.outputZeroPoint) =
             (countsPadding, inputZeroPoint, outputZeroPoint)
-        (self.multiplier, self.clampMin, self.clampMax) = (multiplier, clampMin, clampMax)
+        (self.multiplier, self.clampMin, self.clampMax, self.rounding) = (multiplier, clampMin, clampMax, rounding)
     }
 }
 
 extension Pooling: DirectOperator {
+    /// What the file says first: 0 and 1 are the average to nearest even and the maximum, 2 and 3 averages of stored
+    /// integers, halves up and halves away from zero.
+    private var form: UInt8 { isMax ? 1 : rounding == .nearestEven ? 0 : rounding.rawValue + 1 }
+
     func encode(into writer: inout ByteWriter) {
-        writer.write(isMax)
+        writer.write(form)
         writer.write(type.rawValue)
         writer.write(input)
         writer.write(output)
@@ -35,7 +42,8 @@ extension Pooling: DirectOperator {
     }
 
     init(decoding reader: inout ByteReader) throws(LoadError) {
-        let isMax = try reader.readBool()
+        let form = try reader.readUInt8()
+        guard form <= 3 else { throw reader.malformed("unknown pool") }
         let type = try reader.readDeviceType()
         let input = try reader.readFeatureMap()
         let output = try reader.readFeatureMap()
@@ -46,9 +54,10 @@ extension Pooling: DirectOperator {
         let multiplier = try reader.readFiniteFloat()
         let clampMin = try reader.readInt8()
         self.init(
-            isMax: isMax, type: type, input: input, output: output, window: window, countsPadding: countsPadding,
+            isMax: form == 1, type: type, input: input, output: output, window: window, countsPadding: countsPadding,
             inputZeroPoint: inputZeroPoint, outputZeroPoint: outputZeroPoint, multiplier: multiplier,
-            clampMin: clampMin, clampMax: try reader.readInt8())
+            clampMin: clampMin, clampMax: try reader.readInt8(),
+            rounding: form < 2 ? .nearestEven : form == 2 ? .halfUp : .halfAwayFromZero)
     }
 
     var resultType: DeviceType { type }
@@ -68,6 +77,11 @@ extension Pooling: DirectOperator {
         try checker.zeroPoint(outputZeroPoint)
         try checker.multiplier(multiplier)
         try checker.clamp(clampMin, clampMax)
+        let isIntegerMean =
+            type == .int8 && !isMax && !countsPadding && multiplier == 1 && inputZeroPoint == outputZeroPoint
+        try checker.require(
+            rounding == .nearestEven || isIntegerMean,
+            "a mean of stored integers needs int8, one quantization and uncounted padding")
         let visits = try checker.product(
             Int64(output.pixels), Int64(output.channels), Int64(window.kernelHeight), Int64(window.kernelWidth))
         try checker.require(UInt64(visits) <= NestLimits.maxWork, "the work is above the limit")
@@ -119,7 +133,8 @@ extension Pooling: DirectOperator {
         } else {
             averagePool(
                 geometry, input: source, inputZeroPoint: inputZeroPoint, multiplier: multiplier,
-                countsPadding: countsPadding, range: range, output: target, part: part, scratch: context.scratch)
+                countsPadding: countsPadding, rounding: rounding, range: range, output: target, part: part,
+                scratch: context.scratch)
         }
     }
 }

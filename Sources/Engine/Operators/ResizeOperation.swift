@@ -4,23 +4,27 @@ import NestFormat
 /// Resize, int8 or float32, by tables in the weights section. Nearest: int32 source row for each output row, then source
 /// column for each output column. Bilinear: for rows then columns int32 low index, int32 high index, float32 weight of the
 /// high one; `top = a + (b - a) * wx` form with every step rounded to Float; int8 goes through
-/// `clamp(rne(value * multiplier) + zo)` with value computed on (x - zi).
+/// `clamp(rne(value * multiplier) + zo)` with value computed on (x - zi). Bilinear `fixedPoint`, int8 with one quantization
+/// for input and output: the weight is an int32 in 1/2048, and on stored integers
+/// `top = 2048 a + (b - a) wx`, `out = (2048 top + (bottom - top) wy + 2^21) >> 22`, so that halves go up.
 public struct ResizeOperation: Sendable, Hashable {
     public var isNearest: Bool, type: DeviceType, input: FeatureMap, output: FeatureMap, tableOffset: Int
-    public var inputZeroPoint: Int32, outputZeroPoint: Int32, multiplier: Float
+    public var inputZeroPoint: Int32, outputZeroPoint: Int32, multiplier: Float, fixedPoint: Bool
     public init(
         isNearest: Bool, type: DeviceType, input: FeatureMap, output: FeatureMap, tableOffset: Int,
-        inputZeroPoint: Int32 = 0, outputZeroPoint: Int32 = 0, multiplier: Float = 1
+        inputZeroPoint: Int32 = 0, outputZeroPoint: Int32 = 0, multiplier: Float = 1, fixedPoint: Bool = false
     ) {
         (self.isNearest, self.type, self.input, self.output, self.tableOffset) =
             (isNearest, type, input, output, tableOffset)
         (self.inputZeroPoint, self.outputZeroPoint, self.multiplier) = (inputZeroPoint, outputZeroPoint, multiplier)
+        self.fixedPoint = fixedPoint
     }
 }
 
 extension ResizeOperation: DirectOperator {
     func encode(into writer: inout ByteWriter) {
-        writer.write(isNearest)
+        // 0 bilinear, 1 nearest, 2 bilinear in fixed point.
+        writer.write(isNearest ? 1 : fixedPoint ? 2 : 0 as UInt8)
         writer.write(type.rawValue)
         writer.write(input)
         writer.write(output)
@@ -31,7 +35,8 @@ extension ResizeOperation: DirectOperator {
     }
 
     init(decoding reader: inout ByteReader) throws(LoadError) {
-        let isNearest = try reader.readBool()
+        let form = try reader.readUInt8()
+        guard form <= 2 else { throw reader.malformed("unknown resize") }
         let type = try reader.readDeviceType()
         let input = try reader.readFeatureMap()
         let output = try reader.readFeatureMap()
@@ -39,8 +44,9 @@ extension ResizeOperation: DirectOperator {
         let inputZeroPoint = try reader.readInt32()
         let outputZeroPoint = try reader.readInt32()
         self.init(
-            isNearest: isNearest, type: type, input: input, output: output, tableOffset: tableOffset,
-            inputZeroPoint: inputZeroPoint, outputZeroPoint: outputZeroPoint, multiplier: try reader.readFiniteFloat())
+            isNearest: form == 1, type: type, input: input, output: output, tableOffset: tableOffset,
+            inputZeroPoint: inputZeroPoint, outputZeroPoint: outputZeroPoint, multiplier: try reader.readFiniteFloat(),
+            fixedPoint: form == 2)
     }
 
     var resultType: DeviceType { type }
@@ -55,6 +61,8 @@ extension ResizeOperation: DirectOperator {
         try checker.zeroPoint(inputZeroPoint)
         try checker.zeroPoint(outputZeroPoint)
         try checker.multiplier(multiplier)
+        let isStored = !isNearest && type == .int8 && multiplier == 1 && inputZeroPoint == outputZeroPoint
+        try checker.require(!fixedPoint || isStored, "resizing in fixed point needs int8 with one quantization")
         let words = (output.height + output.width) * (isNearest ? 1 : 3)
         try checker.tensor(tableOffset, count: Int64(words), bytesEach: 4)
         var word = tableOffset
@@ -67,7 +75,11 @@ extension ResizeOperation: DirectOperator {
             if !isNearest {
                 for _ in 0..<extent {
                     let bits = UInt32(littleEndian: checker.weights.load(fromByteOffset: word, as: UInt32.self))
-                    try checker.require(Float(bitPattern: bits).isFinite, "a scale or table entry is not finite")
+                    if fixedPoint {
+                        try checker.require(bits <= 2048, "a weight is above 1")
+                    } else {
+                        try checker.require(Float(bitPattern: bits).isFinite, "a scale or table entry is not finite")
+                    }
                     word += 4
                 }
             }
@@ -77,7 +89,13 @@ extension ResizeOperation: DirectOperator {
     func forEachResultPiece(_ body: (Int, Int) -> Void) { output.forEachPiece(elementBytes: type.byteCount, body) }
 
     func run(_ context: ExecutionContext, part: Part) {
-        if isNearest { runNearest(context, part) } else { runBilinear(context, part) }
+        if isNearest {
+            runNearest(context, part)
+        } else if fixedPoint {
+            runFixedPoint(context, part)
+        } else {
+            runBilinear(context, part)
+        }
     }
 
     private func runNearest(_ context: ExecutionContext, _ part: Part) {
@@ -91,6 +109,31 @@ extension ResizeOperation: DirectOperator {
                 (target + (y * output.width + x) * output.pixelStride * bytes).copyMemory(
                     from: source + (sourceRow + Int(columns[x])) * input.pixelStride * bytes,
                     byteCount: output.channels * bytes)
+            }
+        }
+    }
+
+    private func runFixedPoint(_ context: ExecutionContext, _ part: Part) {
+        let (h, w) = (output.height, output.width)
+        let rows = context.weightsInt32(tableOffset)
+        let columns = rows + 3 * h
+        let source = UnsafePointer(context.arenaInt8(input.offset))
+        let target = context.arenaInt8(output.offset)
+        for y in part.range(of: h) {
+            let (top, bottom, wy) = (Int(rows[y]) * input.width, Int(rows[h + y]) * input.width, rows[2 * h + y])
+            for x in 0..<w {
+                let (left, right, wx) = (Int(columns[x]), Int(columns[w + x]), columns[2 * w + x])
+                let a = source + (top + left) * input.pixelStride
+                let b = source + (top + right) * input.pixelStride
+                let c = source + (bottom + left) * input.pixelStride
+                let d = source + (bottom + right) * input.pixelStride
+                let result = target + (y * w + x) * output.pixelStride
+                for i in 0..<output.channels {
+                    let upper = Int32(a[i]) &* 2048 &+ (Int32(b[i]) &- Int32(a[i])) &* wx
+                    let lower = Int32(c[i]) &* 2048 &+ (Int32(d[i]) &- Int32(c[i])) &* wx
+                    let sum = upper &* 2048 &+ (lower &- upper) &* wy
+                    result[i] = Int8(truncatingIfNeeded: (sum &+ 2_097_152) >> 22)
+                }
             }
         }
     }

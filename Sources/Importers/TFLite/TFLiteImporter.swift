@@ -26,6 +26,7 @@ public enum TFLiteImporter {
     public static func load(bytes: [UInt8], options: ImportOptions = ImportOptions()) throws -> Graph {
         let mapper = TFLiteMapper(try TFLiteModel(bytes: bytes))
         var graph = mapper.map(options)
+        graph.integerRounding = .tfLite
         var problems = mapper.problems
         if problems.isEmpty {
             graph.fuseDilatedConvolutions()
