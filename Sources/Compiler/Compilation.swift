@@ -208,9 +208,11 @@ extension Graph {
         nodes.contains { node in node.outputs.contains { $0.map { self[$0].quantization != nil } ?? false } }
     }
 
-    /// Turns quantized values into float32 ones; constants are dequantized.
+    /// Turns quantized values into float32 ones; constants are dequantized. What a node computes stays within the range
+    /// that its integers had: many models leave their activation functions to the saturation.
     mutating func removeQuantization() {
         absorbQuantization()
+        clampToQuantizedRanges()
         for index in values.indices {
             guard let quantization = values[index].quantization else { continue }
             if let constant = values[index].constant { values[index].constant = quantization.dequantize(constant) }
@@ -222,5 +224,36 @@ extension Graph {
         for index in outputs.indices where self[outputs[index].value].elementType == .float32 {
             outputs[index].elementType = .float32
         }
+    }
+
+    private mutating func clampToQuantizedRanges() {
+        var result: [Node] = []
+        for var node in nodes {
+            var clips: [Node] = []
+            if node.op is Conv || node.op is ConvTranspose || node.op is Gemm || node.op is MatMul || node.op is Binary {
+                for (place, output) in node.outputs.enumerated() {
+                    guard let output, let quantization = self[output].quantization, quantization.scales.count == 1 else {
+                        continue
+                    }
+                    var raw = self[output]
+                    raw.name = freshName(raw.name + "/unclamped")
+                    raw.quantization = nil
+                    let id = addValue(raw)
+                    node.outputs[place] = id
+                    let ends = [quantization.storedRange.lowerBound, quantization.storedRange.upperBound].map { end in
+                        addConstant(
+                            name: freshName(raw.name + "/limit"),
+                            Tensor(scalar: Float(Int64(end) - Int64(quantization.zeroPoints[0])) * quantization.scales[0]))
+                    }
+                    clips.append(
+                        Node(
+                            name: node.name + "/range", op: Clip(), inputs: [id] + ends, outputs: [output],
+                            sourceOperator: "Clip"))
+                }
+            }
+            result.append(node)
+            result += clips
+        }
+        nodes = result
     }
 }

@@ -298,12 +298,17 @@ extension Lowering {
             reads.append(residual)
             let own = tail.tableParameters ?? tail.parameters
             let other = Int8Parameters(graph[fused.residual].quantization)!
+            let multipliers =
+                graph.integerRounding == .tfLite
+                ? SumMultipliers(own, other, to: fused.parameters)
+                : SumMultipliers.likeONNXRuntime(
+                    own, other, to: fused.parameters,
+                    isUnsigned: graph[fused.residual].quantization?.elementType == .uint8)
             add = FusedAdd(
                 residual: featureMap(residual, height: g.outputHeight, width: g.outputWidth),
                 convolutionZeroPoint: own.zeroPoint, residualZeroPoint: other.zeroPoint,
-                outputZeroPoint: fused.parameters.zeroPoint, convolutionMultiplier: own.scale * (1 / fused.parameters.scale),
-                residualMultiplier: other.scale * (1 / fused.parameters.scale), clampMin: fused.clampMin,
-                clampMax: fused.clampMax)
+                outputZeroPoint: fused.parameters.zeroPoint, convolutionMultiplier: multipliers.first,
+                residualMultiplier: multipliers.second, clampMin: fused.clampMin, clampMax: fused.clampMax)
         }
         let source = source.with(geometry)
         let inputMap = featureMap(x, height: g.inputHeight, width: g.inputWidth)

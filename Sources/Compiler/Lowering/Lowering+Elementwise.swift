@@ -455,8 +455,11 @@ extension Lowering {
 
     func lowerCast(_ node: Node, _ op: Cast) {
         let (x, y) = (node.inputs[0]!, node.outputs[0]!)
-        let from = storedType(x)!
-        let to = storedType(y)!
+        guard let from = storedType(x), let to = storedType(y) else {
+            return problem(
+                node, "types", "float32, int32, bool or 8-bit quantization on both sides",
+                "\(graph[x].elementType) to \(graph[y].elementType)", "Leave the cast out of the model.")
+        }
         let input = location(of: x)
         switch (from, to) {
         case (.float32, .float32) where graph[y].quantization == nil, (.int32, .int32), (.int8, .int8) where graph[x].quantization == nil:
