@@ -8,16 +8,15 @@ extension Preprocess {
     }
 
     /// The tables for an input port: normalised values, for int8 ports quantized as
-    /// `clamp(rne(value * (1 / scale)) + zeroPoint)`.
+    /// `clamp(rne(value / scale) + zeroPoint)`.
     public func tables(for port: PortDescriptor) -> PreprocessTables {
         guard port.storedType == .int8 else {
             return .float32((0..<channels).flatMap { normalized(channel: $0) })
         }
-        let inverse = 1 / port.scale
         return .int8(
             (0..<channels).flatMap { channel in
                 normalized(channel: channel).map { value in
-                    let rounded = (value * inverse).rounded(.toNearestOrEven)
+                    let rounded = (value / port.scale).rounded(.toNearestOrEven)
                     let code = max(-1024, min(1024, rounded)) + Float(port.zeroPoint)
                     return Int8(max(-128, min(127, code)))
                 }

@@ -10,7 +10,7 @@ let runCommand = Command(
     name: "run", summary: "Runs a model on pictures, or on .npy tensors.", positionals: ["MODEL", "[IMAGE]…"],
     options: [
         Option(
-            name: "--input", value: "NAME=FILE.npy", help: "An input tensor in the model's own layout. May be repeated.",
+            name: "--input", value: "NAME=FILE.npy", help: "An input tensor in the model's own layout; N times as long in its first axis: N runs,\ntheir outputs joined. May be repeated.",
             isRepeated: true),
         Option(name: "--output-dir", value: "DIR", help: "Write each output as DIR/NAME.npy in the model's own type."),
         Option(name: "--threads", value: "N", help: "Threads of the engine (default 1)."),
@@ -71,7 +71,7 @@ private func runTensors(_ path: String, _ inputs: [String], _ arguments: Argumen
         guard let equals = text.lastIndex(of: "=") else { throw UsageError("--input: expected NAME=FILE.npy, found \"\(text)\"") }
         tensors[String(text[..<equals])] = try Npy.read(String(text[text.index(after: equals)...]))
     }
-    var results: [(name: String, tensor: Tensor)] = []
+    var runs: [[(name: String, tensor: Tensor)]] = []
     if try ModelKind(path) == .nest {
         let nest = try loadNest(path)
         let session = try makeSession(nest, arguments)
@@ -79,16 +79,24 @@ private func runTensors(_ path: String, _ inputs: [String], _ arguments: Argumen
         for name in tensors.keys.sorted() where !plan.inputs.contains(where: { $0.name == name }) {
             throw Failure("--input \(name): expected one of \(plan.inputs.map(\.name).joined(separator: ", "))")
         }
-        for (index, port) in plan.inputs.enumerated() {
-            guard let tensor = tensors[port.name] else { throw Failure("input \"\(port.name)\" \(port.shape) is missing; give --input \(port.name)=FILE.npy") }
-            session.input(index).copyBytes(from: try port.stored(tensor, subject: "input \"\(port.name)\""))
+        for batch in try split(tensors, shapes: plan.inputs.map { ($0.name, $0.shape) }) {
+            for (index, port) in plan.inputs.enumerated() {
+                session.input(index).copyBytes(
+                    from: try port.stored(batch[port.name]!, subject: "input \"\(port.name)\""))
+            }
+            session.run()
+            runs.append(plan.outputs.enumerated().map { ($1.name, $1.tensor(session.output($0))) })
         }
-        session.run()
-        results = plan.outputs.enumerated().map { ($1.name, $1.tensor(session.output($0))) }
     } else {
         let graph = try importModel(path, inputShapes: try ModelOptions.inputShapes(arguments))
-        let found = try Executor(graph).run(tensors)
-        results = graph.outputs.map { ($0.name, found[$0.name]!) }
+        let executor = try Executor(graph)
+        for batch in try split(tensors, shapes: graph.inputs.map { ($0.name, graph[$0.value].shape ?? []) }) {
+            let found = try executor.run(batch)
+            runs.append(graph.outputs.map { ($0.name, found[$0.name]!) })
+        }
+    }
+    let results = runs[0].indices.map { output in
+        (name: runs[0][output].name, tensor: runs.count == 1 ? runs[0][output].tensor : joined(runs.map { $0[output].tensor }))
     }
     if let folder = arguments.string("--output-dir") {
         for result in results { try writeTensor(result.tensor, result.name, folder) }
@@ -97,6 +105,47 @@ private func runTensors(_ path: String, _ inputs: [String], _ arguments: Argumen
         return try Console.print(json: results.map { ["name": $0.name, "type": $0.tensor.elementType.rawValue, "shape": $0.tensor.shape] as [String: Any] })
     }
     for result in results { Console.print("\(result.name): \(result.tensor.elementType) \(result.tensor.shape)") }
+}
+
+/// The inputs of each run: tensors that are N times as long as the model's input in the first axis are cut into N.
+private func split(_ tensors: [String: Tensor], shapes: [(name: String, shape: [Int])]) throws -> [[String: Tensor]] {
+    var counts: Set<Int> = []
+    for (name, shape) in shapes {
+        guard let tensor = tensors[name] else {
+            throw Failure("input \"\(name)\" \(shape) is missing; give --input \(name)=FILE.npy")
+        }
+        let isBatch = shape.count == tensor.shape.count && shape.dropFirst() == tensor.shape.dropFirst()
+        let each = shape.first ?? 1
+        counts.insert(isBatch && each > 0 && tensor.shape[0] % each == 0 ? max(1, tensor.shape[0] / each) : 1)
+    }
+    guard let count = counts.max(), counts.count == 1, count > 1 else {
+        guard counts.count == 1 else { throw Failure("the inputs are of different numbers of runs: \(counts.sorted())") }
+        return [tensors]
+    }
+    return (0..<count).map { index in
+        tensors.mapValues { tensor in
+            var shape = tensor.shape
+            shape[0] /= count
+            return Tensor(unsafeUninitialized: tensor.elementType, shape: shape) { target in
+                tensor.withBytes { target.copyBytes(from: $0[(index * target.count)..<((index + 1) * target.count)]) }
+            }
+        }
+    }
+}
+
+/// The tensors of several runs one after the other along the first axis.
+private func joined(_ tensors: [Tensor]) -> Tensor {
+    let first = tensors[0]
+    let shape = first.shape.isEmpty ? [tensors.count] : [first.shape[0] * tensors.count] + first.shape.dropFirst()
+    return Tensor(unsafeUninitialized: first.elementType, shape: shape) { target in
+        var start = 0
+        for tensor in tensors {
+            tensor.withBytes { bytes in
+                UnsafeMutableRawBufferPointer(rebasing: target[start..<(start + bytes.count)]).copyBytes(from: bytes)
+                start += bytes.count
+            }
+        }
+    }
 }
 
 /// A session with the options --threads and --force-isa.

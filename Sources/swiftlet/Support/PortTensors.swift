@@ -21,9 +21,8 @@ extension PortDescriptor {
         switch (storedType, moved.elementType) {
         case (.int8, .float32):
             guard scale > 0 else { throw refuse() }
-            let inverse = 1 / scale
             return moved.elements(as: Float.self).map { value in
-                let code = (value * inverse).rounded(.toNearestOrEven) + Float(zeroPoint)
+                let code = (value / scale).rounded(.toNearestOrEven) + Float(zeroPoint)
                 return UInt8(bitPattern: Int8(max(-128, min(127, code.isNaN ? 127 : code))))
             }
         case (.int8, .uint8): return moved.elements(as: UInt8.self).map { $0 ^ 0x80 }
