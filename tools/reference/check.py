@@ -47,7 +47,7 @@ MODELS = {
     "vww_96_int8.tflite": ("unit", None),
     "yolox_nano.onnx": (YOLOX, "coco128"),
     "yolox_nano_dynamic_range_quantize.tflite": (YOLOX, "coco128"),
-    "yolox_nano_int8_quantize.tflite": (YOLOX, "coco128"),
+    "yolox_nano_int8_quantize.tflite": (YOLOX, None),
     "yunet120x160_face_detection_yunet_120x160.onnx": ("bytes", "faces"),
     "yunet120x160_model_float32.tflite": ("bytes", "faces"),
     "yunet120x160_model_full_integer_quant.tflite": ("unit", None),
@@ -61,7 +61,8 @@ CLASSIFIERS = [
 ]
 OTHER_QUANTIZED = [
     "coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.tflite", "mnv3_post_quant.tflite",
-    "movenet_single_pose_lightning_ptq.tflite", "yunet120x160_model_full_integer_quant.tflite",
+    "movenet_single_pose_lightning_ptq.tflite", "yolox_nano_int8_quantize.tflite",
+    "yunet120x160_model_full_integer_quant.tflite",
 ]
 DATASETS = {
     "cifar10": ("cifar10/labels.csv", "class"), "coco128-vww": ("coco128/vww_labels.csv", "person_0_1"),
@@ -241,17 +242,22 @@ class Checker:
 
         name, inputs, expected = self.reference(model, most=1)
         found = self.outputs(self.nest(model, "float"), name, self.as_real(model, inputs), expected)
-        worst = 0.0
+        worst, far = 0.0, 0.0
         for ours, theirs, step in zip(found, expected, self.steps):
             if step:
                 continue
             a, b = ours.astype(np.float64), theirs.astype(np.float64)
-            worst = max(worst, float(np.abs(a - b).max() / max(1e-6, np.abs(b).max())))
+            gaps = np.abs(a - b) / max(1e-6, np.abs(b).max())
+            worst, far = max(worst, float(gaps.max())), max(far, float(np.mean(gaps > 0.01)))
         if any(self.steps) or MODELS[model][1] is None:
             return "runs"  # The reference is quantized; the parity checks compare integers with integers.
-        limit = 0.1 if "dynamic_range" in model else 1e-3
-        assert worst <= limit, f"largest difference {worst:.2e} of the largest output"
-        return f"largest difference {worst:.2e} of the largest output"
+        figures = f"largest difference {worst:.2e} of the largest output"
+        if "dynamic_range" in model:  # The reference quantizes activations as it runs.
+            figures = f"{100 * far:.2f} % of the outputs differ by more than 1 % of the largest"
+            assert far <= 0.01, figures
+        else:
+            assert worst <= 1e-3, figures
+        return figures
 
     def as_real(self, model, inputs):
         """Stored integers as the reals that the float form of a model takes."""

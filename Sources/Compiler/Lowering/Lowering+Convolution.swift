@@ -298,12 +298,9 @@ extension Lowering {
             reads.append(residual)
             let own = tail.tableParameters ?? tail.parameters
             let other = Int8Parameters(graph[fused.residual].quantization)!
-            let multipliers =
-                graph.integerRounding == .tfLite
-                ? SumMultipliers(own, other, to: fused.parameters)
-                : SumMultipliers.likeONNXRuntime(
-                    own, other, to: fused.parameters,
-                    isUnsigned: graph[fused.residual].quantization?.elementType == .uint8)
+            let multipliers = SumMultipliers.agreeing(
+                with: graph.integerRounding, own, other, to: fused.parameters,
+                isUnsigned: graph[fused.residual].quantization?.elementType == .uint8)
             add = FusedAdd(
                 residual: featureMap(residual, height: g.outputHeight, width: g.outputWidth),
                 convolutionZeroPoint: own.zeroPoint, residualZeroPoint: other.zeroPoint,

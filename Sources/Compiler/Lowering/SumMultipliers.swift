@@ -1,11 +1,13 @@
+import Graph
 import Kernels
 
 /// Multipliers (input scale over output scale) of an int8 sum.
 ///
 /// A sum near the middle of two codes rounds by the last bits of the arithmetic. ONNX Runtime adds the zero points, folded
-/// into one float, before it rounds; the device adds the output's after. Networks that amplify single steps then end
-/// elsewhere, so the multipliers are moved by a few units in the last place to where most of the 65 536 pairs of codes give
-/// ONNX Runtime's code. The sum stays within 2^-20 of the exact one.
+/// into one float, before it rounds; LiteRT (XNNPACK) multiplies by integers of 21 bits; the device adds the output's zero
+/// point after rounding. Networks that amplify single steps then end elsewhere, so the multipliers are moved by a few units
+/// in the last place to where most of the 65 536 pairs of codes give the source runtime's code. The sum stays within
+/// 2^-18 of the exact one.
 struct SumMultipliers: Hashable {
     var first: Float
     var second: Float
@@ -16,21 +18,32 @@ struct SumMultipliers: Hashable {
         self.second = second.scale * (1 / output.scale)
     }
 
-    /// The quotients, moved so that codes agree with ONNX Runtime's.
+    /// The quotients, moved so that codes agree with those of the source's runtime.
     /// - Parameter isUnsigned: whether the source stores uint8, 128 above the device's codes.
-    static func likeONNXRuntime(
-        _ first: Int8Parameters, _ second: Int8Parameters, to output: Int8Parameters, isUnsigned: Bool
+    static func agreeing(
+        with rounding: IntegerRounding, _ first: Int8Parameters, _ second: Int8Parameters, to output: Int8Parameters,
+        isUnsigned: Bool
     ) -> SumMultipliers {
         let plain = SumMultipliers(first, second, to: output)
-        let expected = referenceCodes(first, second, output, shift: isUnsigned ? 128 : 0)
-        var (best, fewest) = (plain, Int.max)
-        // From the plain quotients outwards, so that of equal candidates the nearest wins.
+        let expected: [Int8]
+        var start = plain
+        switch rounding {
+        case .nearestEven:
+            expected = codesOfONNXRuntime(first, second, output, shift: isUnsigned ? 128 : 0)
+        case .tfLite:
+            let fixed = FixedPoint(first, second, output)
+            expected = fixed.codes(first, second, output)
+            start.first = Float(fixed.first) * fixed.unit
+            start.second = Float(fixed.second) * fixed.unit
+        }
+        var (best, fewest) = (plain, plain.differences(from: expected, first, second, output, atMost: .max))
+        // From the start outwards, so that of equal candidates the nearest wins.
         for reach in 0...8 where fewest > 0 {
             for i in -reach...reach {
                 for j in -reach...reach where max(abs(i), abs(j)) == reach {
-                    var candidate = plain
-                    candidate.first = moved(plain.first, by: i)
-                    candidate.second = moved(plain.second, by: j)
+                    var candidate = start
+                    candidate.first = moved(start.first, by: i)
+                    candidate.second = moved(start.second, by: j)
                     let differing = candidate.differences(from: expected, first, second, output, atMost: fewest)
                     if differing < fewest { (best, fewest) = (candidate, differing) }
                 }
@@ -43,8 +56,37 @@ struct SumMultipliers: Hashable {
         Float(bitPattern: UInt32(Int64(value.bitPattern) + Int64(units)))
     }
 
+    /// XNNPACK's sum: `(first · (x - zx) + second · (y - zy) + half) >> shift`, the greater multiplier of 21 bits.
+    private struct FixedPoint {
+        var first: Int32
+        var second: Int32
+        var shift: Int
+
+        var unit: Float { Float(sign: .plus, exponent: -shift, significand: 1) }
+
+        init(_ a: Int8Parameters, _ b: Int8Parameters, _ output: Int8Parameters) {
+            let (x, y) = (a.scale / output.scale, b.scale / output.scale)
+            shift = max(1, 20 - Int(max(x, y).exponent))
+            let factor = Float(sign: .plus, exponent: shift, significand: 1)
+            first = Int32(min((x * factor).rounded(.toNearestOrEven), 0x1p21))
+            second = Int32(min((y * factor).rounded(.toNearestOrEven), 0x1p21))
+        }
+
+        /// Codes of all pairs, first operand outermost.
+        func codes(_ a: Int8Parameters, _ b: Int8Parameters, _ output: Int8Parameters) -> [Int8] {
+            (-128...127).flatMap { x in
+                (-128...127).map { y in
+                    let sum = Int64(first) * Int64(Int32(x) - a.zeroPoint) + Int64(second) * Int64(Int32(y) - b.zeroPoint)
+                    let half = Int64(1) << Int64(shift - 1)
+                    let code = ((sum + half) >> Int64(shift)) + Int64(output.zeroPoint)
+                    return Int8(max(-128, min(127, code)))
+                }
+            }
+        }
+    }
+
     /// ONNX Runtime's codes of all pairs, first operand outermost.
-    private static func referenceCodes(
+    private static func codesOfONNXRuntime(
         _ first: Int8Parameters, _ second: Int8Parameters, _ output: Int8Parameters, shift: Int32
     ) -> [Int8] {
         let (a, b) = (first.scale / output.scale, second.scale / output.scale)
