@@ -254,7 +254,7 @@ class Checker:
         figures = f"largest difference {worst:.2e} of the largest output"
         if "dynamic_range" in model:  # The reference quantizes activations as it runs.
             figures = f"{100 * far:.2f} % of the outputs differ by more than 1 % of the largest"
-            assert far <= 0.01, figures
+            assert far <= 0.02, figures
         else:
             assert worst <= 1e-3, figures
         return figures
@@ -429,7 +429,7 @@ def main():
             verdict, figures = "SKIP", str(reason)
         counts[verdict] += 1
         print(f"{verdict} {name}: {figures} ({time.time() - start:.1f} s)", flush=True)
-    if checker.rows:
+    if checker.rows and len(checker.rows) == len(rows):
         head = "| images | model | n | reference | int8 `.nest` | float `.nest` |\n|---|---|---|---|---|---|\n"
         (WORK / "table.md").write_text(head + "\n".join(checker.rows) + "\n")
     print(f"{counts['PASS']} passed, {counts['FAIL']} failed, {counts['SKIP']} skipped")

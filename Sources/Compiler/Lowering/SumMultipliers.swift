@@ -6,8 +6,8 @@ import Kernels
 /// A sum near the middle of two codes rounds by the last bits of the arithmetic. ONNX Runtime adds the zero points, folded
 /// into one float, before it rounds; LiteRT (XNNPACK) multiplies by integers of 21 bits; the device adds the output's zero
 /// point after rounding. Networks that amplify single steps then end elsewhere, so the multipliers are moved by a few units
-/// in the last place to where most of the 65 536 pairs of codes give the source runtime's code. The sum stays within
-/// 2^-18 of the exact one.
+/// in the last place to where most of the 65 536 pairs of codes give the source runtime's code. None moves by more than
+/// 2^-19 of the greater one.
 struct SumMultipliers: Hashable {
     var first: Float
     var second: Float
@@ -57,7 +57,7 @@ struct SumMultipliers: Hashable {
     }
 
     /// XNNPACK's sum: `(first · (x - zx) + second · (y - zy) + half) >> shift`, the greater multiplier of 21 bits.
-    private struct FixedPoint {
+    struct FixedPoint {
         var first: Int32
         var second: Int32
         var shift: Int
@@ -72,15 +72,21 @@ struct SumMultipliers: Hashable {
             second = Int32(min((y * factor).rounded(.toNearestOrEven), 0x1p21))
         }
 
+        /// The code of the sum of two codes, of the difference if `subtracts`.
+        func code(
+            _ x: Int32, _ a: Int8Parameters, _ y: Int32, _ b: Int8Parameters, _ output: Int8Parameters,
+            subtracts: Bool = false
+        ) -> Int8 {
+            let right = Int64(second) * Int64(y - b.zeroPoint)
+            let sum = Int64(first) * Int64(x - a.zeroPoint) + (subtracts ? -right : right)
+            let half = Int64(1) << Int64(shift - 1)
+            return Int8(max(-128, min(127, ((sum + half) >> Int64(shift)) + Int64(output.zeroPoint))))
+        }
+
         /// Codes of all pairs, first operand outermost.
         func codes(_ a: Int8Parameters, _ b: Int8Parameters, _ output: Int8Parameters) -> [Int8] {
             (-128...127).flatMap { x in
-                (-128...127).map { y in
-                    let sum = Int64(first) * Int64(Int32(x) - a.zeroPoint) + Int64(second) * Int64(Int32(y) - b.zeroPoint)
-                    let half = Int64(1) << Int64(shift - 1)
-                    let code = ((sum + half) >> Int64(shift)) + Int64(output.zeroPoint)
-                    return Int8(max(-128, min(127, code)))
-                }
+                (-128...127).map { y in code(Int32(x), a, Int32(y), b, output) }
             }
         }
     }
@@ -102,7 +108,8 @@ struct SumMultipliers: Hashable {
     }
 
     private func differences(
-        from expected: [Int8], _ first: Int8Parameters, _ second: Int8Parameters, _ output: Int8Parameters, atMost limit: Int
+        from expected: [Int8], _ first: Int8Parameters, _ second: Int8Parameters, _ output: Int8Parameters,
+        atMost limit: Int
     ) -> Int {
         var count = 0
         expected.withUnsafeBufferPointer { expected in
