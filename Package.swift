@@ -42,7 +42,9 @@ let package = Package(
         .testTarget(name: "KernelsTests", dependencies: ["Kernels"]),
         .testTarget(name: "PlatformTests", dependencies: ["Platform"]),
         .testTarget(name: "NestFormatTests", dependencies: ["NestFormat"]),
-        .testTarget(name: "EngineTests", dependencies: ["Engine", "Kernels", "NestFormat", "Platform"]),
+        .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+        .testTarget(
+            name: "EngineTests", dependencies: ["CAllocationCounter", "Engine", "Kernels", "NestFormat", "Platform"]),
         .testTarget(name: "VisionTests", dependencies: ["Vision"]),
         .testTarget(name: "CameraTests", dependencies: ["Camera"]),
         .testTarget(name: "TelemetryTests", dependencies: ["NestFormat", "Platform", "Telemetry"]),

@@ -44,7 +44,7 @@ extension Plan {
             let recordBytes = try reader.readCount()
             let before = reader.offset
             guard recordBytes <= reader.remaining else {
-                throw .truncated(section: .plan, needed: before + recordBytes, available: bytes.count)
+                throw .truncated(section: .plan, needed: before.addingReportingOverflow(recordBytes).partialValue, available: bytes.count)
             }
             let operation = try Operation(tag: tag, decoding: &reader)
             guard reader.offset - before == recordBytes else {

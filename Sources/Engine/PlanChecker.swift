@@ -105,7 +105,8 @@ struct PlanChecker {
         let bytes = Int64(elementBytes)
         let size = Int64(space == .arena ? arenaBytes : weights.count)
         guard offset >= 0, offset % elementBytes == 0 else { throw bad("an offset is misaligned") }
-        guard Int64(offset) + lowest * bytes >= 0, Int64(offset) + (highest + 1) * bytes <= size else {
+        guard Int64(offset) <= size, Int64(offset) + lowest * bytes >= 0, Int64(offset) + (highest + 1) * bytes <= size
+        else {
             throw bad(space == .arena ? "reaches outside the arena" : "reaches outside the weights section")
         }
     }

@@ -58,6 +58,8 @@ public final class Session {
 
     private let arena: AlignedMemory
     private let scratch: AlignedMemory
+    private let inputMemory: [UnsafeMutableRawBufferPointer]
+    private let outputMemory: [UnsafeMutableRawBufferPointer]
     private let scratchByteCount: Int
     private let pool: WorkerPool
     private let steps: UnsafeMutableBufferPointer<Step>
@@ -106,6 +108,12 @@ public final class Session {
         } catch {
             throw .system(error)
         }
+        let bytes = arena.bytes
+        func memory(of port: PortDescriptor) -> UnsafeMutableRawBufferPointer {
+            UnsafeMutableRawBufferPointer(rebasing: bytes[port.arenaOffset..<port.arenaOffset + port.storedByteCount])
+        }
+        inputMemory = model.plan.inputs.map(memory)
+        outputMemory = model.plan.outputs.map(memory)
         let weights = model.file.weights.baseAddress!
         let operations = model.plan.operations
         steps = .allocate(capacity: operations.count)
@@ -154,15 +162,11 @@ public final class Session {
 
     /// Memory of input port `index`, `storedByteCount` bytes in the port's stored layout. Fill it before every run: a run
     /// may use it for other values once the input was read.
-    public func input(_ index: Int) -> UnsafeMutableRawBufferPointer { memory(of: model.plan.inputs[index]) }
+    public func input(_ index: Int) -> UnsafeMutableRawBufferPointer { inputMemory[index] }
 
     /// Result of the last run at output port `index`; valid until the next run or input.
     public func output(_ index: Int) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(memory(of: model.plan.outputs[index]))
-    }
-
-    private func memory(of port: PortDescriptor) -> UnsafeMutableRawBufferPointer {
-        UnsafeMutableRawBufferPointer(rebasing: arena.bytes[port.arenaOffset..<port.arenaOffset + port.storedByteCount])
+        UnsafeRawBufferPointer(outputMemory[index])
     }
 
     /// Runs the model on what the inputs hold.
@@ -195,7 +199,7 @@ public final class Session {
     /// CPUs make NaNs of different bits: all of an output become the one of positive sign without payload.
     func finish() {
         for index in 0..<model.plan.outputs.count where model.plan.outputs[index].storedType == .float32 {
-            let values = memory(of: model.plan.outputs[index]).assumingMemoryBound(to: Float.self)
+            let values = outputMemory[index].assumingMemoryBound(to: Float.self)
             for i in 0..<values.count where values[i] != values[i] { values[i] = Float(bitPattern: 0x7fc0_0000) }
         }
     }

@@ -170,6 +170,8 @@ extension Lowering {
 
         struct Add {
             var residual: ValueID
+            /// Whether the residual is the first operand in the source.
+            var isResidualFirst: Bool
             var parameters: Int8Parameters
             var clampMin: Int8
             var clampMax: Int8
@@ -225,15 +227,16 @@ extension Lowering {
             Int8Parameters(graph[residual].quantization) != nil, storedType(residual) == .int8
         else { return }
         if let parameters = Int8Parameters(graph[sum].quantization) {
-            tail.add = .init(residual: residual, parameters: parameters, clampMin: -128, clampMax: 127)
+            tail.add = .init(
+                residual: residual, isResidualFirst: residual == a, parameters: parameters, clampMin: -128, clampMax: 127)
             tail.final = sum
             skipped.insert(next)
         } else if let reader = index.soleConsumer(of: sum), let range = clampRange(graph.nodes[reader]),
             let output = graph.nodes[reader].outputs[0], let parameters = Int8Parameters(graph[output].quantization)
         {
             tail.add = .init(
-                residual: residual, parameters: parameters, clampMin: parameters.code(range.lowerBound),
-                clampMax: parameters.code(range.upperBound))
+                residual: residual, isResidualFirst: residual == a, parameters: parameters,
+                clampMin: parameters.code(range.lowerBound), clampMax: parameters.code(range.upperBound))
             tail.final = output
             skipped.formUnion([next, reader])
         }
@@ -310,12 +313,16 @@ extension Lowering {
             reads.append(residual)
             let own = tail.tableParameters ?? tail.parameters
             let other = Int8Parameters(graph[fused.residual].quantization)!
+            let multipliers = SumMultipliers.agreeing(
+                with: graph.integerRounding, fused.isResidualFirst ? other : own, fused.isResidualFirst ? own : other,
+                to: fused.parameters, isUnsigned: graph[fused.residual].quantization?.elementType == .uint8)
             add = FusedAdd(
                 residual: featureMap(residual, height: g.outputHeight, width: g.outputWidth),
                 convolutionZeroPoint: own.zeroPoint, residualZeroPoint: other.zeroPoint,
-                outputZeroPoint: fused.parameters.zeroPoint, convolutionMultiplier: own.scale * (1 / fused.parameters.scale),
-                residualMultiplier: other.scale * (1 / fused.parameters.scale), clampMin: fused.clampMin,
-                clampMax: fused.clampMax)
+                outputZeroPoint: fused.parameters.zeroPoint,
+                convolutionMultiplier: fused.isResidualFirst ? multipliers.second : multipliers.first,
+                residualMultiplier: fused.isResidualFirst ? multipliers.first : multipliers.second,
+                clampMin: fused.clampMin, clampMax: fused.clampMax)
         }
         let source = source.with(geometry)
         let inputMap = featureMap(x, height: g.inputHeight, width: g.inputWidth)

@@ -55,6 +55,28 @@ extension Lowering {
         return (variable, result.asFloats)
     }
 
+    /// LiteRT's codes of the sum or difference of an int8 value and a quantized scalar; nil when the node is something
+    /// else. Halves, which all values can be when the scales are in a simple ratio, go up.
+    private func codesOfSumWithScalar(_ node: Node) -> [Int8]? {
+        guard graph.integerRounding == .tfLite, let op = node.op as? Binary, op.function == .add || op.function == .sub,
+            let a = node.inputs[0], let b = node.inputs[1], let sum = node.outputs[0],
+            let output = Int8Parameters(graph[sum].quantization), let first = Int8Parameters(graph[a].quantization),
+            let second = Int8Parameters(graph[b].quantization)
+        else { return nil }
+        let arithmetic = SumMultipliers.FixedPoint(first, second, output)
+        func scalar(_ id: ValueID) -> Int32? {
+            guard let constant = graph[id].constant, constant.count == 1 else { return nil }
+            return Int32(clamping: constant.asInts[0] - (graph[id].quantization?.elementType == .uint8 ? 128 : 0))
+        }
+        let codes = (-128...127).map { Int32($0) }
+        let subtracts = op.function == .sub
+        switch (scalar(a), scalar(b)) {
+        case (nil, let y?): return codes.map { arithmetic.code($0, first, y, second, output, subtracts: subtracts) }
+        case (let x?, nil): return codes.map { arithmetic.code(x, first, $0, second, output, subtracts: subtracts) }
+        default: return nil
+        }
+    }
+
     /// Lowers a node that is a function of one int8 value; false when it is not.
     func lowerAsTable(_ node: Node) -> Bool {
         guard let (variable, values) = tableValues(node), let output = node.outputs[0] else { return false }
@@ -64,7 +86,7 @@ extension Lowering {
         case .int8?:
             let target = destination(output)
             if let parameters = Int8Parameters(graph[output].quantization) {
-                emitTable(values.map(parameters.code), from: input, to: target)
+                emitTable(codesOfSumWithScalar(node) ?? values.map(parameters.code), from: input, to: target)
             } else {
                 emitTable(values.map { Int8($0) }, from: input, to: target)
             }

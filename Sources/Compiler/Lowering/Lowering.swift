@@ -97,10 +97,11 @@ final class Lowering {
         currentNode = nil
         guard problems.isEmpty else { return ([], []) }
         var outputs: [PortDescriptor] = []
-        for (port, layout) in zip(graph.outputs, source.outputs) {
-            let location = portLocation(port.value)
-            keepToEnd(location.buffer)
-            outputs.append(descriptor(port, layout, location))
+        let places = graph.outputs.map { portLocation($0.value) }
+        // Only now: each of the copies that made these places is a step that must spare the others.
+        for place in places { keepToEnd(place.buffer) }
+        for (number, port) in graph.outputs.enumerated() {
+            outputs.append(descriptor(port, source.outputs[number], places[number]))
         }
         return (inputs, outputs)
     }

@@ -79,6 +79,7 @@ public struct ChannelsLastPass {
                 if let layout = Self.layout(of: node.op) {
                     return layout == .channelsFirst ? Self.channelsLast(rank) : Self.identity(rank)
                 }
+                if let op = node.op as? Transpose, op.permutation == [0, 2, 3, 1] { return Self.channelsLast(rank) }
                 // Behind these the axes have another meaning.
                 if node.op is Transpose || node.op is Reshape || node.op is Flatten || node.op is Gemm || node.op is MatMul {
                     continue

@@ -292,24 +292,34 @@ extension DetectionOperation: DirectOperator {
     private func sort(
         _ indices: UnsafeMutablePointer<Int32>, _ count: Int, by scores: UnsafeMutablePointer<Float>
     ) {
-        func isLater(_ a: Int32, _ b: Int32) -> Bool {
-            let (x, y) = (scores[Int(a)], scores[Int(b)])
-            return x < y || (x == y && a > b)
+        var start = count / 2
+        while start > 0 {
+            start -= 1
+            Self.sift(indices, start, count, scores)
         }
-        func sift(_ start: Int, _ end: Int) {
-            var parent = start
-            while 2 * parent + 1 < end {
-                var child = 2 * parent + 1
-                if child + 1 < end && isLater(indices[child + 1], indices[child]) { child += 1 }
-                if !isLater(indices[child], indices[parent]) { return }
-                (indices[parent], indices[child]) = (indices[child], indices[parent])
-                parent = child
-            }
-        }
-        for start in stride(from: count / 2 - 1, through: 0, by: -1) { sift(start, count) }
-        for end in stride(from: count - 1, to: 0, by: -1) {
+        var end = count - 1
+        while end > 0 {
             (indices[0], indices[end]) = (indices[end], indices[0])
-            sift(0, end)
+            Self.sift(indices, 0, end, scores)
+            end -= 1
         }
+    }
+
+    private static func sift(
+        _ indices: UnsafeMutablePointer<Int32>, _ start: Int, _ end: Int, _ scores: UnsafeMutablePointer<Float>
+    ) {
+        var parent = start
+        while 2 * parent + 1 < end {
+            var child = 2 * parent + 1
+            if child + 1 < end && isLater(indices[child + 1], indices[child], scores) { child += 1 }
+            if !isLater(indices[child], indices[parent], scores) { return }
+            (indices[parent], indices[child]) = (indices[child], indices[parent])
+            parent = child
+        }
+    }
+
+    private static func isLater(_ a: Int32, _ b: Int32, _ scores: UnsafeMutablePointer<Float>) -> Bool {
+        let (x, y) = (scores[Int(a)], scores[Int(b)])
+        return x < y || (x == y && a > b)
     }
 }
