@@ -55,10 +55,11 @@ extension OutputDecoding {
 
     /// Output ports that the decoding reads, as far as it names them.
     public var outputIndices: [Int] {
+        // Ranges, not literals: `cross/build` says why.
         switch self {
         case .raw: []
-        case .classification, .yolo, .segmentation, .keypoints: [0]
-        case .tfliteDetections: [0, 1, 2, 3]
+        case .classification, .yolo, .segmentation, .keypoints: Array(0..<1)
+        case .tfliteDetections: Array(0..<4)
         case .ssd(let ssd): [ssd.boxesOutput, ssd.scoresOutput]
         case .anchorFree(let anchorFree): anchorFree.levels.flatMap { [$0.scoresOutput, $0.boxesOutput] }
         }
