@@ -80,8 +80,8 @@ public struct JSONLine {
         for _ in 0..<decimals { power *= 10 }
         // The whole part first, so that 15 digits before the point leave nothing to overflow behind it.
         let magnitude = abs(real)
-        var whole = Int64(magnitude)
-        var fraction = Int64(((magnitude - Double(whole)) * power).rounded(.toNearestOrEven))
+        var whole = Int64(decimals > 0 ? magnitude : magnitude.rounded(.toNearestOrEven))
+        var fraction = decimals > 0 ? Int64(((magnitude - Double(whole)) * power).rounded(.toNearestOrEven)) : 0
         if fraction >= Int64(power) {
             fraction -= Int64(power)
             whole += 1

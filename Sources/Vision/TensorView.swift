@@ -50,7 +50,7 @@ struct Matrix {
 
     /// Axes of extent 1 do not count. Two axes are taken in the source model's order; three or more in stored order, the
     /// last as columns (a head over a feature map: one row a cell); one axis is columns if it has `expectedColumns`
-    /// elements, else rows.
+    /// elements, or is the source's last of several while more than one column is expected, else rows.
     init(_ port: PortDescriptor, expectedColumns: Int) {
         let stored = port.storedShape
         var strides = [Int](repeating: 1, count: stored.count)
@@ -63,7 +63,8 @@ struct Matrix {
             (rows, columns, rowStride, columnStride) = (1, 1, 1, 1)
         case 1:
             let extent = stored[significant[0]]
-            if extent == expectedColumns {
+            let isLast = stored.count > 1 && port.permutation[significant[0]] == stored.count - 1
+            if extent == expectedColumns || (isLast && expectedColumns > 1) {
                 (rows, columns, rowStride, columnStride) = (1, extent, extent, 1)
             } else {
                 (rows, columns, rowStride, columnStride) = (extent, 1, 1, 1)

@@ -70,7 +70,8 @@ final class MJPEGTests: XCTestCase {
             // At the end of the stream, and before the next picture.
             XCTAssertEqual(try pictures(whole + part), [whole, part])
             let both = try pictures(part + whole + whole)
-            XCTAssertEqual(both.last, whole, "cut at \(cut)")
+            // A cut inside a segment's header makes its length reach into the next picture, never past the one after.
+            XCTAssertEqual(both.last?.suffix(whole.count), whole[...], "cut at \(cut)")
             XCTAssertLessThanOrEqual(both.count, 3)
         }
     }

@@ -156,8 +156,8 @@ final class RunnerTests: XCTestCase {
     }
 
     func testScheduleDropsAndCountsLateFrames() throws {
-        // Each frame costs many readings of a millisecond; 200 frames/s cannot be held.
-        let (_, report) = try run((0..<40).map { frame(UInt8($0)) }) { $0.framesPerSecond = 200 }
+        // Each frame costs many readings of a millisecond; 1000 frames/s cannot be held.
+        let (_, report) = try run((0..<40).map { frame(UInt8($0)) }) { $0.framesPerSecond = 1000 }
         XCTAssertGreaterThan(report.counters.dropped, 0)
         XCTAssertGreaterThan(report.counters.late, 0)
         XCTAssertEqual(report.counters.captured, 40)
