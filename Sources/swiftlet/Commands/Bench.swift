@@ -11,12 +11,27 @@ let benchCommand = Command(
         Option(name: "--threads", value: "N", help: "Threads of the engine (default 1)."),
         Option(name: "--seconds", value: "S", help: "How long to measure (default 2)."),
         Option(name: "--layers", value: nil, help: "Show each layer."),
+        Option(
+            name: "--bursts", value: nil,
+            help: "Time inferences on request: each line N of standard input is answered with the times of N."),
         Option(name: "--force-isa", value: "ISA", help: "Use only the kernels of this instruction set."),
         .json,
     ],
     examples: ["swiftlet bench gauge.nest --threads 2 --layers"],
-    notes: ["Runs are timed one by one after a warm-up; the median is the figure to quote, the ratio of two medians measured in turn the figure to compare."]
+    notes: [
+        """
+        Runs are timed one by one after a warm-up; the median is the figure to quote, the ratio of two medians measured in
+        turn the figure to compare.
+        """,
+        """
+        --bursts is for a harness that lets several runtimes take turns (tools/bench/peers). The first line of standard
+        output is a JSON object: load_ms (map, check, ready), first_ms (first inference), baseline_bytes and
+        resident_bytes (resident memory before loading and after the first inference), macs. Then every line N is answered
+        with {"ns": [N times]}. Each time includes putting the input in place. The end of standard input ends it.
+        """,
+    ]
 ) { arguments in
+    if arguments.flag("--bursts") { return try runBursts(arguments) }
     let nest = try loadNest(arguments.positionals[0])
     let session = try makeSession(nest, arguments)
     let seconds = try arguments.number("--seconds", in: 0.01...3600) ?? 2

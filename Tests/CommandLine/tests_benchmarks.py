@@ -1,0 +1,125 @@
+"""The benchmark commands' own logic, without any other runtime; and the protocol by which they time."""
+import json
+import os
+import subprocess
+import sys
+
+from support import ROOT, equal
+
+sys.path.insert(0, os.path.join(ROOT, "tools", "bench", "benchmark"))
+import contest  # noqa: E402
+import results  # noqa: E402
+
+TESTS = []
+
+
+def test(body):
+    TESTS.append(body)
+    return body
+
+
+def near(found, expected, what):
+    assert abs(found - expected) <= 1e-12, f"{what}: {found} instead of {expected}"
+
+
+def rows():
+    return [
+        results.row("a", 1, {"swiftlet": [2_000_000] * 9 + [4_000_000], "x": [6_000_000], "y": [3_000_000, 5_000_000]}),
+        results.row("b", 1, {"swiftlet": [1_000_000], "x": [1_500_000], "y": []}),
+        results.row("a", 2, {"swiftlet": [1_000_000], "x": [500_000]}),
+        results.row("b", 2, {"x": [500_000]}),
+    ]
+
+
+@test
+def benchmark_rows_are_medians_and_nearest_rank_percentiles(tool):
+    first = rows()[0]
+    equal(first["swiftlet_ms"], 2.0, "median")
+    equal(first["swiftlet_p90_ms"], 2.0, "90th percentile of nine 2s and a 4")
+    equal(results.percentile(range(1, 11), 91), 10, "91st percentile of 1…10")
+    equal(first["peers_ms"], {"x": 6.0, "y": 4.0}, "peers' medians")
+    equal(first["peers_p90_ms"], {"x": 6.0, "y": 5.0}, "peers' 90th percentiles")
+
+
+@test
+def benchmark_geomean_takes_the_fastest_peer_and_skips_what_is_missing(tool):
+    equal(results.fastest_ratio(rows()[0]), 2.0, "fastest is y")
+    equal(results.fastest_ratio(rows()[3]), None, "without Swiftlet")
+    found = results.geomeans(rows())
+    equal(sorted(found), ["1", "2"], "thread counts")
+    near(found["1"], (2.0 * 1.5) ** 0.5, "1 thread")
+    near(found["2"], 0.5, "2 threads")
+    equal(results.geomeans(rows()[3:]), {"2": None}, "no ratio at all")
+
+
+@test
+def benchmark_rows_are_what_the_json_promises(tool):
+    text = json.loads(json.dumps({"networks": rows(), "geomean": results.geomeans(rows())}))
+    for entry in text["networks"]:
+        assert {"name", "threads", "swiftlet_ms", "peers_ms"} <= set(entry), entry
+    equal(text["networks"][3]["swiftlet_ms"], None, "what wasn't measured")
+
+
+@test
+def benchmark_table_names_every_figure_and_gap(tool):
+    lines = results.speed_table(rows(), ["x", "y", "z"])
+    equal(len(lines), 5, "lines")
+    assert lines[0].split() == "network threads Swiftlet ms p90 x ms p90 ÷ y ms p90 ÷ z ms p90 ÷ fastest ÷".split(), lines[0]
+    equal(lines[1].split(), "a 1 2.00 2.00 6.00 6.00 3.00 4.00 5.00 2.00 – – – 2.00".split(), "first row")
+    equal(lines[4].split(), "b 2 – – 0.500 0.500 – – – – – – – –".split(), "row without Swiftlet")
+    equal(results.speed_table([], ["x"]), [], "no rows")
+    starts = {"a": {"swiftlet": {
+        "load_ms": 0.5, "first_ms": 2, "resident_bytes": 3e6, "runtime_bytes": None, "model_bytes": 4e6}}}
+    equal(results.start_table(starts)[1].split(), "a swiftlet 0.500 2.00 3.00 – 4.00".split(), "start")
+    equal(results.start_table({}), [], "no starts")
+
+
+@test
+def benchmark_narrowing_keeps_order_and_refuses_unknown_names(tool):
+    equal(results.chosen(["a", "b", "c"], None, "--peers"), ["a", "b", "c"], "all")
+    equal(results.chosen(["a", "b", "c"], "c, a", "--peers"), ["a", "c"], "some")
+    for text in ("d", "a,d", "", ","):
+        try:
+            found = results.chosen(["a", "b", "c"], text, "--peers")
+        except ValueError as error:
+            assert "--peers" in str(error) and "a, b, c" in str(error), error
+        else:
+            raise AssertionError(f"{text!r} was taken as {found}")
+
+
+@test
+def peers_benchmark_explains_itself_and_refuses_unknown_networks(tool):
+    program = os.path.join(ROOT, "tools", "bench", "peers")
+    shown = subprocess.run([program, "--help"], capture_output=True, text=True)
+    equal(shown.returncode, 0, "exit code")
+    assert "usage: tools/bench/peers" in shown.stdout and "Example:" in shown.stdout, shown
+    wrong = subprocess.run([program, "--networks", "alexnet"], capture_output=True, text=True)
+    equal(wrong.returncode, 2, "exit code")
+    assert "mobilenet_v2" in wrong.stderr and "alexnet" in wrong.stderr, wrong
+
+
+@test
+def contest_takes_turns_and_names_who_fails(tool):
+    good = "import sys\nprint('{}', flush=True)\nfor line in sys.stdin: print('{\"ns\": [%s]}' % ', '.join(['20000000'] * int(line)), flush=True)"
+    refuses = "print('{\"error\": \"no such operator\"}')"
+    dies = "import sys; print('{}', flush=True); sys.stdin.readline(); sys.exit(3)"
+    found = contest.contest(
+        {name: [sys.executable, "-c", text] for name, text in (("good", good), ("refuses", refuses), ("dies", dies))}, 2)
+    equal(found["good"].error, None, "error of the good one")
+    equal(found["good"].nanoseconds, [20_000_000] * 6, "two turns of three runs, warm-up left out")
+    equal(found["refuses"].error, "no such operator", "refusal")
+    equal(found["dies"].error, "ended with code 3", "death")
+
+
+@test
+def bench_bursts_answer_each_line_with_as_many_times(tool):
+    model = tool.gauge()
+    result = tool.passes("bench", model, "--bursts", stdin=b"3\n1\n")
+    facts, *answers = [json.loads(line) for line in result.out.splitlines()]
+    assert facts["load_ms"] > 0 and facts["first_ms"] > 0 and facts["macs"] > 0, facts
+    assert 0 < facts["baseline_bytes"] <= facts["resident_bytes"], facts
+    equal([len(answer["ns"]) for answer in answers], [3, 1], "times")
+    assert all(time > 0 for answer in answers for time in answer["ns"]), answers
+    wrong = tool.run("bench", model, "--bursts", stdin=b"many\n")
+    equal(wrong.code, 2, "exit code")
+    assert 'found "many"' in wrong.err, wrong

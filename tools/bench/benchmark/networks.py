@@ -1,0 +1,97 @@
+"""The benchmark's networks, built once and kept in .build/bench/networks under a key of what they are made from.
+
+networks.py NAME…   builds them (in the benchmark's Python environment) and prints where they are as JSON:
+                    {name: {"files": {"onnx"|"tflite": path}, "problems": {format: reason}}}
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+
+from environment import FOLDER, PACKAGES, ROOT, Problem, say
+
+SHARED_MODELS = os.path.normpath(os.path.join(ROOT, "..", "shared", "real", "models"))
+BUILT = ("mobilenet_v2", "mobilenet_v3_large", "efficientnet_b0", "squeezenet1_1", "resnet18", "resnet50")
+# Published models: file, and whether it is float and quantized here.
+PUBLISHED = {
+    "yolox_nano": ("yolox_nano.onnx", True),
+    "mlperf_resnet8": ("ic_resnet8_int8.tflite", False),
+    "mlperf_vww": ("vww_96_int8.tflite", False),
+}
+NETWORKS = (*BUILT, *PUBLISHED)
+CALIBRATION_PICTURES = 8
+
+
+def sources(name):
+    """Files and package versions that decide what the network becomes."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    files = [os.path.join(here, file) for file in ("architectures.py", "networks.py", "quantization.py")]
+    if name in PUBLISHED:
+        files.append(os.path.join(SHARED_MODELS, PUBLISHED[name][0]))
+    return files, [PACKAGES[package] for package in ("numpy", "onnx", "onnxruntime")]
+
+
+def folder(name):
+    """Where the network is kept."""
+    digest = hashlib.sha256(name.encode())
+    files, versions = sources(name)
+    for file in files:
+        if not os.path.exists(file):
+            raise Problem(f"{file} is missing: the network {name} is made from it")
+        with open(file, "rb") as stream:
+            digest.update(hashlib.sha256(stream.read()).digest())
+    digest.update(" ".join(versions).encode())
+    return os.path.join(FOLDER, "networks", f"{name}-{digest.hexdigest()[:12]}")
+
+
+def build(name):
+    """Builds the network unless it is kept, and returns what the module's head describes."""
+    place = folder(name)
+    index = os.path.join(place, "index.json")
+    if not os.path.exists(index):
+        say(f"building {name}")
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=os.path.dirname(place)) as work:
+            found = make(name, work)
+            with open(os.path.join(work, "index.json"), "w") as file:
+                json.dump(found, file)
+            shutil.rmtree(place, ignore_errors=True)
+            shutil.copytree(work, place)
+    with open(index) as file:
+        found = json.load(file)
+    found["files"] = {kind: os.path.join(place, path) for kind, path in found["files"].items()}
+    return found
+
+
+def make(name, work):
+    import onnx
+    from onnx import version_converter
+
+    import architectures
+    import quantization
+
+    if name in PUBLISHED and not PUBLISHED[name][1]:
+        path = PUBLISHED[name][0]
+        shutil.copy(os.path.join(SHARED_MODELS, path), os.path.join(work, "model.tflite"))
+        return {"files": {"tflite": "model.tflite"}, "problems": {"onnx": "the model is published as TFLite only"}}
+    size = 224
+    if name in BUILT:
+        model = architectures.build(name)
+        samples = architectures.pictures(CALIBRATION_PICTURES, size, 7)
+    else:
+        # Per-channel DequantizeLinear exists from opset 13 on.
+        model = onnx.load(os.path.join(SHARED_MODELS, PUBLISHED[name][0]))
+        model = version_converter.convert_version(model, architectures.OPSET)
+        size = model.graph.input[0].type.tensor_type.shape.dim[3].dim_value
+        samples = (architectures.pictures(CALIBRATION_PICTURES, size, 7) * 50 + 114).clip(0, 255)
+    source, target = os.path.join(work, "float.onnx"), os.path.join(work, "model.onnx")
+    onnx.save(model, source)
+    quantization.quantize(source, target, model.graph.input[0].name, samples)
+    return {"files": {"onnx": "model.onnx", "float": "float.onnx"}, "problems": {}}
+
+
+if __name__ == "__main__":
+    print(json.dumps({name: build(name) for name in sys.argv[1:]}))
