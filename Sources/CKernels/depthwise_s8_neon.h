@@ -1,10 +1,12 @@
 // The body of the NEON depthwise kernels. Taps go in pairs whose products are summed in 16 bits, which is exact where no
-// weight is -128, then added to 32 bits. `anyWeight` adds every product alone, which always is.
+// weight is -128 and there is no weight offset, then added to 32 bits. `anyWeight` widens weights and inputs to 16 bits,
+// adds the offset to the weights and each product to 32 bits.
 #pragma once
 #include "neon.h"
 
 SWIFTLET_INLINE void depthwise_s8_neon(const swiftlet_depthwise_s8_arguments *a, const int tile, const int anyWeight) {
     const output_range_neon range = output_range(a->zeroPoint, a->lowest, a->highest);
+    const int16x8_t offset = vdupq_n_s16((int16_t)a->weightOffset);
     const int32_t taps = a->taps;
     const int8_t *weights = a->weights;
 
@@ -31,6 +33,19 @@ SWIFTLET_INLINE void depthwise_s8_neon(const swiftlet_depthwise_s8_arguments *a,
                 sum[p][1] = vaddw_s16(sum[p][1], vget_high_s16(low));
                 sum[p][2] = vaddw_s16(sum[p][2], vget_low_s16(high));
                 sum[p][3] = vaddw_s16(sum[p][3], vget_high_s16(high));
+            }
+        }
+        for (; anyWeight && tap < taps; tap++, weights += 16) {
+            const int8x16_t w = vld1q_s8(weights);
+            const int16x8_t wLow = vaddw_s8(offset, vget_low_s8(w)), wHigh = vaddw_s8(offset, vget_high_s8(w));
+#pragma clang loop unroll(full)
+            for (int p = 0; p < tile; p++) {
+                const int8x16_t x = vld1q_s8(a->rows[tap * tile + p] + c);
+                const int16x8_t xLow = vmovl_s8(vget_low_s8(x)), xHigh = vmovl_s8(vget_high_s8(x));
+                sum[p][0] = vmlal_s16(sum[p][0], vget_low_s16(xLow), vget_low_s16(wLow));
+                sum[p][1] = vmlal_s16(sum[p][1], vget_high_s16(xLow), vget_high_s16(wLow));
+                sum[p][2] = vmlal_s16(sum[p][2], vget_low_s16(xHigh), vget_low_s16(wHigh));
+                sum[p][3] = vmlal_s16(sum[p][3], vget_high_s16(xHigh), vget_high_s16(wHigh));
             }
         }
         for (; tap < taps; tap++) {

@@ -2,11 +2,12 @@
 #include "avx2.h"
 
 // Taps go in pairs: the bytes of two taps are interleaved, widened and multiplied by interleaved weights with
-// VPMADDWD, which is exact for any int8 weights.
+// VPMADDWD, which is exact for any int8 weights and offset.
 SWIFTLET_AVX2 void swiftlet_depthwise_s8_4x16__avx2(const swiftlet_depthwise_s8_arguments *a) {
     enum { tile = 4 };
     const output_range_avx2 range = output_range(a->zeroPoint, a->lowest, a->highest);
     const intptr_t taps = a->taps;
+    const __m256i offsets = _mm256_set1_epi16((int16_t)a->weightOffset);
     const int8_t *weights = a->weights;
 
     for (int32_t c = 0; c < a->channels; c += 16, weights += 16 * taps) {
@@ -23,8 +24,10 @@ SWIFTLET_AVX2 void swiftlet_depthwise_s8_4x16__avx2(const swiftlet_depthwise_s8_
             const __m128i w0 = _mm_loadu_si128((const __m128i *)(weights + 16 * tap));
             const __m128i w1 =
                 second > tap ? _mm_loadu_si128((const __m128i *)(weights + 16 * second)) : _mm_setzero_si128();
-            const __m256i wLow = _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(w0, w1));
-            const __m256i wHigh = _mm256_cvtepi8_epi16(_mm_unpackhi_epi8(w0, w1));
+            // A tap without a partner keeps a partner of weight 0.
+            const __m256i offset = second > tap ? offsets : _mm256_srli_epi32(offsets, 16);
+            const __m256i wLow = _mm256_add_epi16(_mm256_cvtepi8_epi16(_mm_unpacklo_epi8(w0, w1)), offset);
+            const __m256i wHigh = _mm256_add_epi16(_mm256_cvtepi8_epi16(_mm_unpackhi_epi8(w0, w1)), offset);
             const int8_t *const *rows0 = a->rows + tap * tile;
             const int8_t *const *rows1 = a->rows + second * tile;
 #pragma clang loop unroll(full)

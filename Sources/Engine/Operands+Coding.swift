@@ -18,7 +18,6 @@ extension ByteWriter {
         writeCount(window.dilationX)
         writeCount(window.padTop)
         writeCount(window.padLeft)
-        write(UInt8(window.weightPlanes))
     }
 
     /// Number of axes, then the extents.
@@ -61,11 +60,9 @@ extension ByteReader {
         let dilationX = try readCount()
         let padTop = try readCount()
         let padLeft = try readCount()
-        let planes = Int(try readUInt8())
-        guard planes == 1 || planes == 2 else { throw malformed("neither 1 nor 2 weight planes") }
         return Window(
             kernelHeight: kernelHeight, kernelWidth: kernelWidth, strideY: strideY, strideX: strideX,
-            dilationY: dilationY, dilationX: dilationX, padTop: padTop, padLeft: padLeft, weightPlanes: planes)
+            dilationY: dilationY, dilationX: dilationX, padTop: padTop, padLeft: padLeft)
     }
 
     mutating func readExtents() throws(LoadError) -> [Int] {

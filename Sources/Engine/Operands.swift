@@ -35,15 +35,12 @@ public struct StridedOperand: Sendable, Hashable {
 public struct Window: Sendable, Hashable {
     public var kernelHeight: Int, kernelWidth: Int, strideY: Int, strideX: Int, dilationY: Int, dilationX: Int
     public var padTop: Int, padLeft: Int
-    /// Convolutions only: number of int8 weight planes whose sum is the weight, 1 or 2 (`Kernels.ConvolutionGeometry`).
-    public var weightPlanes: Int
     public init(
         kernelHeight: Int, kernelWidth: Int, strideY: Int = 1, strideX: Int = 1, dilationY: Int = 1, dilationX: Int = 1,
-        padTop: Int = 0, padLeft: Int = 0, weightPlanes: Int = 1
+        padTop: Int = 0, padLeft: Int = 0
     ) {
         (self.kernelHeight, self.kernelWidth, self.strideY, self.strideX) =
             (kernelHeight, kernelWidth, strideY, strideX)
         (self.dilationY, self.dilationX, self.padTop, self.padLeft) = (dilationY, dilationX, padTop, padLeft)
-        self.weightPlanes = weightPlanes
     }
 }

@@ -9,7 +9,7 @@ public struct ConvolutionArguments {
     public var inputZeroPoint: Int8
     public var weights: UnsafePointer<Int8>
     /// What every weight is larger than stored in `weights`: nonzero for weights of nine bits (the difference of an
-    /// unsigned weight and its zero point). 0 where the geometry is depthwise.
+    /// unsigned weight and its zero point). Within -255...255.
     public var weightOffset: Int32
     public var bias: UnsafePointer<Int32>
     /// Input scale * weight scale / output scale of each channel.
@@ -59,7 +59,7 @@ public struct Convolution: Sendable {
         self.kernels = kernels
         layout = ScratchLayout(geometry)
         if geometry.isDepthwise {
-            kernel = traits.containsMinus128 ? kernels.depthwiseAnyWeight : kernels.depthwise
+            kernel = traits.containsMinus128 || traits.hasOffset ? kernels.depthwiseAnyWeight : kernels.depthwise
             singlePixelKernel = kernel
             widen = nil
         } else if traits.containsMinus128 && !kernels.gemm.takesAnyWeight {
@@ -79,7 +79,7 @@ public struct Convolution: Sendable {
 
     /// Computes one part of the output. Parts may run at the same time, each with its own scratch.
     /// - Precondition: pointers and strides fit the geometry; tensors and weights are followed by
-    ///   `Packing.readAheadBytes` readable bytes; a depthwise convolution has no weight offset; `scratch` has
+    ///   `Packing.readAheadBytes` readable bytes; `traits` told of a weight offset, if there is one; `scratch` has
     ///   `scratchByteCount(geometry)` bytes, 64-byte aligned.
     public func run(_ arguments: ConvolutionArguments, part: Part = .whole, scratch: UnsafeMutableRawPointer) {
         if geometry.isDepthwise {
@@ -171,7 +171,7 @@ public struct Convolution: Sendable {
         let g = geometry
         let y0 = oy * g.strideY - g.padTop
         let x0 = ox * g.strideX - g.padLeft
-        if !g.isTransposed && g.weightPlanes == 1 {
+        if !g.isTransposed {
             var row = rows
             let rowStep = g.inputWidth * step
             let columnStep = g.dilationX * step
@@ -350,8 +350,9 @@ public struct Convolution: Sendable {
             rows: UnsafeRawPointer(rows).assumingMemoryBound(to: UnsafePointer<Int8>?.self),
             weights: a.weights + offset * g.taps, bias: a.bias + offset,
             scales: a.scales + offset, output: nil, outputPixelStride: a.outputPixelStride, taps: Int32(g.taps),
-            pixels: 0, channels: Int32(channels.count), zeroPoint: a.epilogue.output.zeroPoint,
-            lowest: a.epilogue.output.lowest, highest: a.epilogue.output.highest)
+            pixels: 0, channels: Int32(channels.count), weightOffset: a.weightOffset,
+            zeroPoint: a.epilogue.output.zeroPoint, lowest: a.epilogue.output.lowest,
+            highest: a.epilogue.output.highest)
         var start = pixelRange.lowerBound
         while start < pixelRange.upperBound {
             let valid = min(tile, pixelRange.upperBound - start)

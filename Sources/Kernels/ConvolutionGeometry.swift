@@ -23,15 +23,12 @@ public struct ConvolutionGeometry: Sendable, Equatable {
     public var padTop: Int
     public var padLeft: Int
     public var isTransposed: Bool
-    /// Number of int8 planes whose sum is the weight, 1 or 2. Two planes hold weights of nine bits (the difference of
-    /// an unsigned weight and its zero point): tap t of plane p is tap p * kernelHeight * kernelWidth + t.
-    public var weightPlanes: Int
 
     public init(
         inputHeight: Int, inputWidth: Int, outputHeight: Int, outputWidth: Int, groups: Int = 1,
         inputChannelsPerGroup: Int, outputChannelsPerGroup: Int, kernelHeight: Int = 1, kernelWidth: Int = 1,
         strideY: Int = 1, strideX: Int = 1, dilationY: Int = 1, dilationX: Int = 1, padTop: Int = 0, padLeft: Int = 0,
-        isTransposed: Bool = false, weightPlanes: Int = 1
+        isTransposed: Bool = false
     ) {
         self.inputHeight = inputHeight
         self.inputWidth = inputWidth
@@ -49,14 +46,13 @@ public struct ConvolutionGeometry: Sendable, Equatable {
         self.padTop = padTop
         self.padLeft = padLeft
         self.isTransposed = isTransposed
-        self.weightPlanes = weightPlanes
     }
 
     public var inputChannels: Int { groups * inputChannelsPerGroup }
     public var outputChannels: Int { groups * outputChannelsPerGroup }
     public var outputPixels: Int { outputHeight * outputWidth }
-    /// Taps per output pixel, all weight planes together.
-    public var taps: Int { kernelHeight * kernelWidth * weightPlanes }
+    /// Taps per output pixel.
+    public var taps: Int { kernelHeight * kernelWidth }
     /// Whether every group has one input and one output channel: what the depthwise kernels compute.
     public var isDepthwise: Bool { inputChannelsPerGroup == 1 && outputChannelsPerGroup == 1 && groups > 1 }
     /// Whether output pixel p reads input pixel p alone.
@@ -84,9 +80,8 @@ public struct ConvolutionGeometry: Sendable, Equatable {
     /// The flat input pixel that tap `tap` of output (oy, ox) reads, nil where it reads padding.
     @inlinable @inline(__always)
     func inputPixel(oy: Int, ox: Int, tap: Int) -> Int? {
-        let planeTap = weightPlanes == 1 ? tap : tap % (kernelHeight * kernelWidth)
-        let ky = planeTap / kernelWidth
-        let kx = planeTap - ky * kernelWidth
+        let ky = tap / kernelWidth
+        let kx = tap - ky * kernelWidth
         guard
             let iy = inputCoordinate(oy, tap: ky, stride: strideY, dilation: dilationY, pad: padTop, size: inputHeight),
             let ix = inputCoordinate(ox, tap: kx, stride: strideX, dilation: dilationX, pad: padLeft, size: inputWidth)

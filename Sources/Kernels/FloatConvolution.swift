@@ -31,7 +31,7 @@ public struct FloatConvolutionArguments {
 /// A float32 convolution (general, grouped, transposed, depthwise; fully connected as 1 × 1), the same bits everywhere:
 /// every output starts with its bias and adds weight * input in the order tap, input channel, each product and each sum
 /// rounded. Kernels use vectors only across output channels. A NaN result is NaN everywhere, though its payload differs
-/// between architectures. `weightPlanes` must be 1.
+/// between architectures.
 public struct FloatConvolution: Sendable {
     public let geometry: ConvolutionGeometry
     public let kernel: Kernel

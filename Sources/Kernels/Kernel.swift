@@ -16,7 +16,7 @@ public enum KernelFamily: UInt8, Sendable {
     case depthwiseFloat = 8
     /// As `gemmInt8`, for weights that include -128, where an instruction set has a faster kernel for those that don't.
     case gemmInt8AnyWeight = 9
-    /// As `depthwiseInt8`, for weights that include -128.
+    /// As `depthwiseInt8`, for weights that include -128 or have an offset.
     case depthwiseInt8AnyWeight = 10
 }
 
@@ -86,7 +86,7 @@ public struct KernelSet: Sendable, Equatable {
     let gemm: Kernel
     let gemmSinglePixel: Kernel
     let widen: Kernel?
-    /// For weights that contain -128, with which the sums of pairs of most NEON kernels overflow.
+    /// For weights that contain -128 or, depthwise, have an offset: the 16-bit sums of most NEON kernels overflow.
     let gemmAnyWeight: Kernel
     let depthwise: Kernel
     let depthwiseAnyWeight: Kernel
@@ -154,6 +154,7 @@ public struct KernelSet: Sendable, Equatable {
 }
 
 extension Kernel {
-    /// Whether weights of -128 are computed exactly; most NEON kernels sum pairs of products in 16 bits.
+    /// Whether weights of -128, and depthwise weights with an offset, are computed exactly; most NEON kernels sum pairs
+    /// of products in 16 bits.
     var takesAnyWeight: Bool { isa != .neon || family == .gemmInt8AnyWeight || family == .depthwiseInt8AnyWeight }
 }

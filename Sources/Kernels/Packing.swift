@@ -85,11 +85,16 @@ public enum Packing {
     public struct WeightTraits: Sendable, Equatable {
         /// Whether a weight is -128: NEON's 16-bit pair sums need [-127, 127].
         public var containsMinus128: Bool
-        public init(containsMinus128: Bool = false) { self.containsMinus128 = containsMinus128 }
+        /// Whether there is a weight offset: depthwise weights then need more than eight bits.
+        public var hasOffset: Bool
+        public init(containsMinus128: Bool = false, hasOffset: Bool = false) {
+            self.containsMinus128 = containsMinus128
+            self.hasOffset = hasOffset
+        }
     }
 
     /// Packs int8 weights given as `weights[((channel * taps) + tap) * inputChannelsPerGroup + input]`, that is
-    /// output channel, kernel row, kernel column, input channel (plane before tap with two planes).
+    /// output channel, kernel row, kernel column, input channel.
     /// - Precondition: `weights` has outputChannels * taps * inputChannelsPerGroup elements.
     public static func packWeights(_ g: ConvolutionGeometry, _ weights: [Int8]) -> (bytes: [Int8], traits: WeightTraits) {
         let inputs = g.inputChannelsPerGroup

@@ -33,7 +33,8 @@ func depthwiseInt8Scalar(_ a: swiftlet_depthwise_s8_arguments) {
         let weights = a.weights + (c / Packing.depthwiseBlock * taps * Packing.depthwiseBlock + lane)
         var sum = a.bias[c]
         for tap in 0..<taps {
-            sum &+= Int32(weights[tap * Packing.depthwiseBlock]) &* Int32(a.rows[tap].unsafelyUnwrapped[c])
+            let weight = Int32(weights[tap * Packing.depthwiseBlock]) &+ a.weightOffset
+            sum &+= weight &* Int32(a.rows[tap].unsafelyUnwrapped[c])
         }
         a.output[c] = requantize(
             sum, scale: a.scales[c], zeroPoint: a.zeroPoint, lowest: a.lowest, highest: a.highest)

@@ -45,7 +45,7 @@ func referenceDigest() -> UInt64 {
     }
     for number in 0..<40 {
         var random = TestRandom(seed: UInt64(number) + 7)
-        var g = random.geometry(depthwise: number % 3 == 0)
+        let g = random.geometry(depthwise: number % 3 == 0)
         let channels = g.outputChannels
         let weightCount = channels * g.taps * g.inputChannelsPerGroup
         let inputCount = g.inputHeight * g.inputWidth * g.inputChannels
@@ -62,7 +62,6 @@ func referenceDigest() -> UInt64 {
             range: random.outputRange())
         for byte in bytes { mix(UInt32(UInt8(bitPattern: byte))) }
 
-        g.weightPlanes = 1
         let floats = Reference.convolution(
             g, input: random.floats(inputCount), inputPixelStride: g.inputChannels,
             weights: random.floats(channels * g.taps * g.inputChannelsPerGroup), bias: random.floats(channels),
@@ -86,7 +85,7 @@ func referenceDigest() -> UInt64 {
     return digest
 }
 
-let expectedReferenceDigest: UInt64 = 0x26FDA6E9CE3C5E8F
+let expectedReferenceDigest: UInt64 = 0x62924D272ACDF89A
 
 /// A small generator of pseudo-random numbers: the same sequence everywhere.
 struct TestRandom {
@@ -149,8 +148,7 @@ struct TestRandom {
             inputChannelsPerGroup: 1, outputChannelsPerGroup: 1, kernelHeight: kernelHeight, kernelWidth: kernelWidth,
             strideY: isPointwise ? 1 : int(1...3), strideX: isPointwise ? 1 : int(1...2),
             dilationY: int(1...2), dilationX: int(1...2), padTop: isPointwise ? 0 : int(0...kernelHeight - 1),
-            padLeft: isPointwise ? 0 : int(0...kernelWidth - 1), isTransposed: isTransposed,
-            weightPlanes: int(0...9) == 0 ? 2 : 1)
+            padLeft: isPointwise ? 0 : int(0...kernelWidth - 1), isTransposed: isTransposed)
         if isPointwise {
             g.outputHeight = g.inputHeight
             g.outputWidth = g.inputWidth
@@ -228,7 +226,8 @@ struct KernelTest {
         }
         let zeroPoint = Int8(truncatingIfNeeded: number)
         let range = random.outputRange()
-        let weightOffset = !depthwise && random.int(0...3) == 0 ? Int32(random.int(-128...128)) : 0
+        let takesOffset = !depthwise || kernel.takesAnyWeight
+        let weightOffset = takesOffset && random.int(0...3) == 0 ? Int32(random.int(-255...255)) : 0
         var expected = Reference.convolution(
             g, input: input, inputPixelStride: inputStride, inputZeroPoint: zeroPoint, weights: weights,
             weightOffset: weightOffset, bias: bias, scales: scales, range: range)
@@ -408,8 +407,7 @@ struct KernelTest {
     }
 
     private func floatConvolution(_ random: inout TestRandom, depthwise: Bool) -> Bool {
-        var g = random.geometry(depthwise: depthwise)
-        g.weightPlanes = 1
+        let g = random.geometry(depthwise: depthwise)
         let inputStride = g.inputChannels + random.int(0...5)
         let outputStride = g.outputChannels + random.int(0...5)
         var input = random.floats(g.inputHeight * g.inputWidth * inputStride + 16)

@@ -67,6 +67,7 @@ final class ConvolutionTests: XCTestCase {
             let (ci, co) = (s.input.channels / s.groups, s.output.channels / s.groups)
             let taps = s.window.kernelHeight * s.window.kernelWidth
             let weights = r.int8s(s.output.channels * taps * ci, seed % 5 == 0 ? -128...127 : -127...127)
+            let weightOffset = seed % 4 < 2 ? 0 : Int32(r.int(-255...255))
             let bias = (0..<s.output.channels).map { _ in Int32(r.int(-2000...2000)) }
             let scales = r.floats(s.output.channels, 0.001...0.02)
             let (zi, zo) = (Int32(r.int8()), Int32(r.int8()))
@@ -84,7 +85,10 @@ final class ConvolutionTests: XCTestCase {
                 b.store(Packing.packWeights(g, weights).bytes),
                 b.store(
                     Packing.packPerChannel(
-                        g, Packing.foldedBias(g, bias: bias, weights: weights, inputZeroPoint: zi), padding: 0)),
+                        g,
+                        Packing.foldedBias(
+                            g, bias: bias, weights: weights, weightOffset: weightOffset, inputZeroPoint: zi),
+                        padding: 0)),
                 b.store(Packing.packPerChannel(g, scales, padding: 1))
             )
             let to = table.map { b.store($0) }
@@ -94,13 +98,13 @@ final class ConvolutionTests: XCTestCase {
                         DepthwiseConvolution(
                             input: s.input, output: s.output, window: s.window, weightsOffset: wo, biasOffset: bo,
                             scalesOffset: so, inputZeroPoint: zi, outputZeroPoint: zo, clampMin: low, clampMax: high,
-                            tableOffset: to, add: add))
+                            tableOffset: to, add: add, weightOffset: weightOffset))
                     : .convolution(
                         Convolution(
                             input: s.input, output: s.output, window: s.window, groups: s.groups,
                             isTransposed: s.isTransposed, weightsOffset: wo, biasOffset: bo, scalesOffset: so,
                             inputZeroPoint: zi, outputZeroPoint: zo, clampMin: low, clampMax: high, tableOffset: to,
-                            add: add)))
+                            add: add, weightOffset: weightOffset)))
             b.input("x", s.input, .int8)
             if let residual { b.input("r", residual, .int8) }
             b.output("y", s.output, .int8)
@@ -113,7 +117,8 @@ final class ConvolutionTests: XCTestCase {
                 for o in 0..<s.output.channels {
                     for i in 0..<ci {
                         let value = Int32(x[source * s.input.pixelStride + o / co * ci + i]) - zi
-                        sums[pixel * s.output.channels + o] += value * Int32(weights[(o * taps + tap) * ci + i])
+                        let weight = Int32(weights[(o * taps + tap) * ci + i]) + weightOffset
+                        sums[pixel * s.output.channels + o] += value * weight
                     }
                 }
             }

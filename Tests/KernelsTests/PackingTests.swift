@@ -13,7 +13,7 @@ final class PackingTests: XCTestCase {
                     groups: isDepthwise ? random.int(2...40) : random.int(1...3),
                     inputChannelsPerGroup: isDepthwise ? 1 : random.int(1...13),
                     outputChannelsPerGroup: isDepthwise ? 1 : random.int(2...19), kernelHeight: random.int(1...3),
-                    kernelWidth: random.int(1...3), weightPlanes: random.int(1...2)))
+                    kernelWidth: random.int(1...3)))
         }
         return list
     }

@@ -54,7 +54,8 @@ void swiftlet_pixel_bias_s8(
     const void *const *rows, int32_t tile, int32_t taps, int32_t inputs, int32_t pixels, int32_t factor,
     int32_t *pixelBias);
 
-// Arguments of a tile of an int8 depthwise convolution, as for gemm: every channel has its own weights.
+// Arguments of a tile of an int8 depthwise convolution, as for gemm: every channel has its own weights. `weightOffset`,
+// within -255...255, is added to every weight.
 typedef struct {
     const int8_t *const *rows;
     const int8_t *weights;
@@ -65,6 +66,7 @@ typedef struct {
     int32_t taps;
     int32_t pixels;
     int32_t channels;
+    int32_t weightOffset;
     int32_t zeroPoint;
     int32_t lowest;
     int32_t highest;
@@ -150,7 +152,8 @@ typedef union {
     void (*table_s8)(const swiftlet_table_s8_arguments *);
     void (*gemm_f32)(const swiftlet_gemm_f32_arguments *);
     void (*depthwise_f32)(const swiftlet_depthwise_f32_arguments *);
-    // As gemm_s8 and depthwise_s8, for NEON kernels which, unlike those, are exact with weights of -128 too.
+    // As gemm_s8 and depthwise_s8, for NEON kernels which, unlike those, are exact with weights of -128, and
+    // with a weight offset of a depthwise convolution, too.
     void (*gemmany_s8)(const swiftlet_gemm_s8_arguments *);
     void (*depthwiseany_s8)(const swiftlet_depthwise_s8_arguments *);
 } swiftlet_kernel_function;

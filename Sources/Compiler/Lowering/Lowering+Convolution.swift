@@ -21,7 +21,7 @@ struct ConvolutionSource {
         Window(
             kernelHeight: geometry.kernelHeight, kernelWidth: geometry.kernelWidth, strideY: geometry.strideY,
             strideX: geometry.strideX, dilationY: geometry.dilationY, dilationX: geometry.dilationX,
-            padTop: geometry.padTop, padLeft: geometry.padLeft, weightPlanes: geometry.weightPlanes)
+            padTop: geometry.padTop, padLeft: geometry.padLeft)
     }
 
     /// Elements reordered to output channel, tap, input channel.
@@ -264,32 +264,22 @@ extension Lowering {
         let scales = (0..<g.outputChannels).map { Double(input.scale) * Double(of(quantization.scales, $0)) }
         guard let bias = integerBias(node, source, scales) else { return }
 
-        var geometry = g
         var weightOffset = 0
         var packed: [Int8]
         let (lowest, highest) = (wide.min() ?? 0, wide.max() ?? 0)
         if lowest >= -128 && highest <= 127 {
             packed = wide.map { Int8($0) }
-        } else if highest - lowest <= 255 && !g.isDepthwise {
+        } else if highest - lowest <= 255 {
             // Down to -127 where that is enough: some kernels are faster without -128. The smallest offset that does.
             weightOffset = max(highest - 127, min(lowest + (highest - lowest == 255 ? 128 : 127), 0))
             packed = wide.map { Int8($0 - weightOffset) }
-        } else if highest > 254 {
-            return problem(
-                node, "weights of a depthwise convolution", "at most 254 steps above their zero point", "\(highest)",
-                "Quantize the model with signed weights, which is more exact as well.")
         } else {
-            geometry.weightPlanes = 2
-            packed = []
-            packed.reserveCapacity(2 * wide.count)
-            for channel in 0..<g.outputChannels {
-                let row = wide[channel * perChannel..<(channel + 1) * perChannel]
-                packed += row.map { Int8($0 / 2) }
-                packed += row.map { Int8($0 - $0 / 2) }
-            }
+            return problem(
+                node, "weights", "at most 255 steps between the least and the greatest, each counted from its zero point",
+                "\(lowest) … \(highest)", "Quantize the model with signed weights, which is more exact as well.")
         }
         let folded = Packing.foldedBias(
-            geometry, bias: bias, weights: packed, weightOffset: Int32(weightOffset),
+            g, bias: bias, weights: packed, weightOffset: Int32(weightOffset),
             inputZeroPoint: input.zeroPoint)
         let outputScale = Double(tail.parameters.scale)
         let requantization = scales.map { Float($0 / outputScale) }
@@ -299,9 +289,9 @@ extension Lowering {
                 "\(requantization.first { !$0.isNormal }!)", "Check the model's quantization parameters.")
         }
         parameterBytes += stored.count + 4 * g.outputChannels
-        let weightsOffset = weights.append(Packing.packWeights(geometry, packed).bytes)
-        let biasOffset = weights.append(Packing.packPerChannel(geometry, folded, padding: 0))
-        let scalesOffset = weights.append(Packing.packPerChannel(geometry, requantization, padding: 1))
+        let weightsOffset = weights.append(Packing.packWeights(g, packed).bytes)
+        let biasOffset = weights.append(Packing.packPerChannel(g, folded, padding: 0))
+        let scalesOffset = weights.append(Packing.packPerChannel(g, requantization, padding: 1))
         let tableOffset = tail.table.map { weights.append($0) }
 
         let x = location(of: source.input)
@@ -324,17 +314,16 @@ extension Lowering {
                 residualMultiplier: fused.isResidualFirst ? multipliers.first : multipliers.second,
                 clampMin: fused.clampMin, clampMax: fused.clampMax)
         }
-        let source = source.with(geometry)
         let inputMap = featureMap(x, height: g.inputHeight, width: g.inputWidth)
         let outputMap = featureMap(y, height: g.outputHeight, width: g.outputWidth)
-        if geometry.isDepthwise && !geometry.isTransposed {
+        if g.isDepthwise && !g.isTransposed {
             emit(
                 .depthwiseConvolution(
                     DepthwiseConvolution(
                         input: inputMap, output: outputMap, window: source.window, weightsOffset: weightsOffset,
                         biasOffset: biasOffset, scalesOffset: scalesOffset, inputZeroPoint: input.zeroPoint,
                         outputZeroPoint: tail.parameters.zeroPoint, clampMin: tail.clampMin, clampMax: tail.clampMax,
-                        tableOffset: tableOffset, add: add)),
+                        tableOffset: tableOffset, add: add, weightOffset: Int32(weightOffset))),
                 reads: reads, writes: [y])
         } else {
             emit(
@@ -454,13 +443,5 @@ extension Lowering {
                         bBatchStride: batchB == 1 ? 0 : k * n)),
                 reads: [x, w], writes: [target])
         }
-    }
-}
-
-extension ConvolutionSource {
-    fileprivate func with(_ geometry: ConvolutionGeometry) -> ConvolutionSource {
-        var copy = self
-        copy.geometry = geometry
-        return copy
     }
 }

@@ -9,7 +9,7 @@ public struct Convolution: Sendable, Hashable {
     public var input: FeatureMap, output: FeatureMap, window: Window, groups: Int, isTransposed: Bool
     /// Packed as `Kernels` says (`Packing`); bias int32 and scales float32 padded likewise. Offsets in the weights section.
     public var weightsOffset: Int, biasOffset: Int, scalesOffset: Int
-    /// What every weight is larger than stored, within ±255; 0 where every group has one input and one output channel.
+    /// What every weight is larger than stored, within ±255.
     public var weightOffset: Int32
     public var inputZeroPoint: Int32, outputZeroPoint: Int32, clampMin: Int8, clampMax: Int8
     public var tableOffset: Int?
@@ -35,7 +35,6 @@ extension Convolution: IntegerConvolution {
         writer.write(window)
         writer.writeCount(groups)
         writer.write(isTransposed)
-        writer.write(weightOffset)
         encodeTail(into: &writer)
     }
 

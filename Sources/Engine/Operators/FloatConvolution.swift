@@ -54,7 +54,6 @@ extension FloatConvolution: DeviceOperator {
     func check(_ checker: PlanChecker) throws(LoadError) {
         try checkConvolution(
             checker, input: input, output: output, window: window, groups: groups, elementBytes: 4)
-        try checker.require(window.weightPlanes == 1, "float weights have one plane")
         let geometry = geometry
         try checker.tensor(weightsOffset, count: Int64(Packing.floatWeightCount(geometry)), bytesEach: 4)
         try checker.tensor(biasOffset, count: Int64(Packing.floatBiasCount(geometry)), bytesEach: 4)

@@ -31,6 +31,7 @@ extension IntegerConvolution {
     var work: UInt64 { convolutionWork(geometry) }
 
     func encodeTail(into writer: inout ByteWriter) {
+        writer.write(weightOffset)
         writer.writeSize(weightsOffset)
         writer.writeSize(biasOffset)
         writer.writeSize(scalesOffset)
@@ -53,7 +54,6 @@ extension IntegerConvolution {
         try checker.tensor(biasOffset, count: Int64(channels), bytesEach: 4)
         try checker.finiteFloats(scalesOffset, count: channels)
         try checker.require((-255...255).contains(weightOffset), "the weight offset is outside -255...255")
-        try checker.require(weightOffset == 0 || !geometry.isDepthwise, "a depthwise convolution has a weight offset")
         try checker.zeroPoint(inputZeroPoint)
         try checker.zeroPoint(outputZeroPoint)
         try checker.clamp(clampMin, clampMax)
@@ -70,7 +70,9 @@ extension IntegerConvolution {
         var lowest: Int8 = 0
         for i in 0..<Packing.weightByteCount(geometry) { lowest = min(lowest, packed[i]) }
         return Kernels.Convolution(
-            geometry, traits: Packing.WeightTraits(containsMinus128: lowest == -128), kernels: kernels)
+            geometry,
+            traits: Packing.WeightTraits(containsMinus128: lowest == -128, hasOffset: weightOffset != 0),
+            kernels: kernels)
     }
 
     func run(_ context: ExecutionContext, part: Part, kernels: borrowing Kernels.Convolution) {
@@ -97,7 +99,7 @@ func makeGeometry(
         groups: groups, inputChannelsPerGroup: input.channels / groups, outputChannelsPerGroup: output.channels / groups,
         kernelHeight: window.kernelHeight, kernelWidth: window.kernelWidth, strideY: window.strideY,
         strideX: window.strideX, dilationY: window.dilationY, dilationX: window.dilationX, padTop: window.padTop,
-        padLeft: window.padLeft, isTransposed: isTransposed, weightPlanes: window.weightPlanes)
+        padLeft: window.padLeft, isTransposed: isTransposed)
 }
 
 /// Multiply-accumulates of a checked geometry.
@@ -115,8 +117,7 @@ func checkConvolution(
     try checker.require(
         groups >= 1 && groups <= input.channels && input.channels % groups == 0 && output.channels % groups == 0,
         "the groups do not divide the channels")
-    let taps = try checker.product(
-        Int64(window.kernelHeight), Int64(window.kernelWidth), Int64(window.weightPlanes))
+    let taps = try checker.product(Int64(window.kernelHeight), Int64(window.kernelWidth))
     func roundedUp(_ value: Int, _ unit: Int64) -> Int64 { (Int64(value) + unit - 1) / unit * unit }
     let (inputs, outputs) = (input.channels / groups, output.channels / groups)
     let count = inputs == 1 && outputs == 1 && groups > 1

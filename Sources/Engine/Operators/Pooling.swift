@@ -72,7 +72,6 @@ extension Pooling: DirectOperator {
         try checker.map(output, elementBytes: type.byteCount)
         try checker.require(input.channels == output.channels, "a pool changes the number of channels")
         try checker.window(window, input: input, output: output, elementBytes: type.byteCount)
-        try checker.require(window.weightPlanes == 1, "a pool has weight planes")
         try checker.zeroPoint(inputZeroPoint)
         try checker.zeroPoint(outputZeroPoint)
         try checker.multiplier(multiplier)
