@@ -2,6 +2,7 @@
 import json
 import math
 import os
+import random
 import signal
 import time
 
@@ -159,6 +160,32 @@ def device_ends_with_a_report_when_told_to(tool):
         process.communicate()
         equal(process.returncode, 0, f"exit code after {name}")
         tool.passes("report", path, "--json").json()
+
+
+@test
+def report_survives_a_kill_at_any_moment(tool):
+    moments = random.Random(20)
+    measured = 0
+    for number in range(16):
+        path = tool.path(f"killed{number}.swr")
+        process = tool.start(
+            [tool.gauge(), "--source", CLIP, "--fps", "60", "--report", path], program="swiftlet-run", stdout=-1, stderr=-1)
+        # Every second one is left to run until snapshots are on the disk.
+        if number % 2 == 1:
+            while os.path.getsize(path) < 4096 if os.path.exists(path) else True:
+                if process.poll() is not None:
+                    break
+                time.sleep(0.01)
+        time.sleep(moments.uniform(0, 0.3))
+        process.kill()
+        lines = process.communicate()[0].count(b"\n")
+        if not os.path.exists(path) or os.path.getsize(path) == 0:
+            continue
+        facts = tool.passes("report", path, "--json").json()
+        assert facts["frames"]["processed"] <= lines + 1, (facts["frames"], lines)
+        measured += facts["frames"]["processed"] > 0
+        tool.passes("report", path)
+    assert measured > 0, "no report of a killed run had measurements"
 
 
 @test

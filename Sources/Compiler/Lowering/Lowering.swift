@@ -13,9 +13,12 @@ public struct LoweredModel: Sendable {
     public var parameterBytes: Int
 
     public struct FloatNode: Sendable, Hashable {
+        /// The layer's name in the plan: that of the last node fused into it.
         public var name: String
         public var sourceOperator: String
         public var reason: String
+        /// The plan's operations that it takes, conversions to and from float32 included.
+        public var operations: Range<Int>
     }
 }
 
@@ -92,7 +95,14 @@ final class Lowering {
         }
         for position in graph.nodes.indices where !skipped.contains(position) {
             currentNode = graph.nodes[position]
+            let (firstOperation, firstNote) = (operations.count, floatNodes.count)
             lower(graph.nodes[position], at: position)
+            for note in firstNote..<floatNodes.count {
+                floatNodes[note].operations = firstOperation..<operations.count
+                // Conversions go by their node's name and a suffix; the layer itself by that of the value that it makes.
+                let layer = operations[firstOperation...].last { !$0.name.hasSuffix("quantize") }
+                if let layer { floatNodes[note].name = layer.name }
+            }
         }
         currentNode = nil
         guard problems.isEmpty else { return ([], []) }
@@ -237,7 +247,7 @@ final class Lowering {
     }
 
     func noteFloat(_ node: Node, _ reason: String) {
-        floatNodes.append(.init(name: node.name, sourceOperator: node.sourceOperator, reason: reason))
+        floatNodes.append(.init(name: node.name, sourceOperator: node.sourceOperator, reason: reason, operations: 0..<0))
     }
 
     // MARK: Views

@@ -85,14 +85,14 @@ let convertCommand = Command(
 private func reportConversion(_ compilation: Compilation, source: String, output: String, isJSON: Bool) throws {
     let lowered = compilation.lowered
     let isFloatModel = lowered.floatNodes.count > 0 && !compilation.prepared.graph.values.contains { $0.quantization != nil }
-    let shares = lowered.floatNodes.isEmpty ? [:] : try timeShares(compilation)
+    let shares = lowered.floatNodes.isEmpty ? [] : try timeShares(compilation)
     if isJSON {
         var facts: [String: Any] = [
             "output": output, "file_bytes": compilation.file.count, "parameter_bytes": lowered.parameterBytes,
             "arena_bytes": lowered.plan.arenaBytes, "arena_lower_bound_bytes": lowered.memory.lowerBoundBytes,
             "operations": lowered.plan.operations.count, "kept_scales": compilation.keptScales,
-            "float_layers": lowered.floatNodes.map { node -> [String: Any] in
-                ["name": node.name, "operator": node.sourceOperator, "reason": node.reason, "time_share": shares[node.name] ?? 0]
+            "float_layers": zip(lowered.floatNodes, shares).map { node, share -> [String: Any] in
+                ["name": node.name, "operator": node.sourceOperator, "reason": node.reason, "time_share": share]
             },
         ]
         if let quantization = compilation.quantization {
@@ -118,15 +118,15 @@ private func reportConversion(_ compilation: Compilation, source: String, output
         Console.print("  float32   throughout")
     } else if !lowered.floatNodes.isEmpty {
         Console.print("  float32   \(lowered.floatNodes.count) layers stay float, with their share of the time here:")
-        for node in lowered.floatNodes {
+        for (node, share) in zip(lowered.floatNodes, shares) {
             Console.print(
-                "            \(Format.percent(shares[node.name] ?? 0))  \(node.name) (\(node.sourceOperator)): \(node.reason)")
+                "            \(Format.percent(share))  \(node.name) (\(node.sourceOperator)): \(node.reason)")
         }
     }
 }
 
-/// Share of the running time on this machine of each layer, conversions to and from float included.
-private func timeShares(_ compilation: Compilation) throws -> [String: Double] {
+/// Share of the running time on this machine of each float layer, conversions to and from float included.
+private func timeShares(_ compilation: Compilation) throws -> [Double] {
     let session = try Session(model: Model(copying: compilation.file), threadCount: 1)
     let operations = compilation.lowered.plan.operations
     var times = [UInt64](repeating: 0, count: operations.count)
@@ -138,11 +138,5 @@ private func timeShares(_ compilation: Compilation) throws -> [String: Double] {
         for index in operations.indices { times[index] += session.layerNanoseconds[index] }
     }
     let total = Double(max(1, times.reduce(0, +)))
-    var shares: [String: Double] = [:]
-    for (operation, time) in zip(operations, times) {
-        var name = operation.name
-        for suffix in ["/dequantize", "/quantize", "/requantize"] where name.hasSuffix(suffix) { name.removeLast(suffix.count) }
-        shares[name, default: 0] += Double(time) / total
-    }
-    return shares
+    return compilation.lowered.floatNodes.map { Double(times[$0.operations].reduce(0, +)) / total }
 }

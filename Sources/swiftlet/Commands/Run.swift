@@ -76,9 +76,6 @@ private func runTensors(_ path: String, _ inputs: [String], _ arguments: Argumen
         let nest = try loadNest(path)
         let session = try makeSession(nest, arguments)
         let plan = nest.plan
-        for name in tensors.keys.sorted() where !plan.inputs.contains(where: { $0.name == name }) {
-            throw Failure("--input \(name): expected one of \(plan.inputs.map(\.name).joined(separator: ", "))")
-        }
         for batch in try split(tensors, shapes: plan.inputs.map { ($0.name, $0.shape) }) {
             for (index, port) in plan.inputs.enumerated() {
                 session.input(index).copyBytes(
@@ -108,7 +105,11 @@ private func runTensors(_ path: String, _ inputs: [String], _ arguments: Argumen
 }
 
 /// The inputs of each run: tensors that are N times as long as the model's input in the first axis are cut into N.
+/// - Throws: `Failure` for a tensor that is no input, and for an input without a tensor.
 private func split(_ tensors: [String: Tensor], shapes: [(name: String, shape: [Int])]) throws -> [[String: Tensor]] {
+    for name in tensors.keys.sorted() where !shapes.contains(where: { $0.name == name }) {
+        throw Failure("--input \(name): expected one of \(shapes.map(\.name).joined(separator: ", "))")
+    }
     var counts: Set<Int> = []
     for (name, shape) in shapes {
         guard let tensor = tensors[name] else {
