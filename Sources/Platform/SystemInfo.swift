@@ -89,7 +89,8 @@ public struct SystemInfo {
 
     /// The process's highest resident size, bytes; nil when not told.
     public var peakResidentBytes: UInt64? {
-        withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 16) { buffer -> UInt64? in
+        // 1024 bytes stay on the stack, more would be allocated; the line lies within the first 500.
+        withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 16) { buffer -> UInt64? in
             guard let count = FileSystem.readSmallFile(statusPath, into: buffer) else { return nil }
             let key: StaticString = "VmHWM:"
             var i = 0

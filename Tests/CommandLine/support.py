@@ -50,11 +50,11 @@ class Tool:
     def start(self, words, program="swiftlet", **options):
         return subprocess.Popen([os.path.join(self.binaries, program)] + words, cwd=ROOT, **options)
 
-    def run(self, *words, program="swiftlet", stdin=None):
+    def run(self, *words, program="swiftlet", stdin=None, environment=None):
         words = [str(word) for word in words]
         done = subprocess.run(
             [os.path.join(self.binaries, program)] + words, cwd=ROOT, input=stdin, capture_output=True,
-            timeout=HANG_SECONDS)
+            timeout=HANG_SECONDS, env={**os.environ, **(environment or {})})
         return Result(
             [program] + words, done.returncode, done.stdout.decode("utf-8", "replace"),
             done.stderr.decode("utf-8", "replace"))
@@ -97,6 +97,33 @@ class Tool:
             self.passes("convert", "models/cifar10/cifar10.onnx", "-o", path, "--recipe", "models/cifar10/model.json",
                         "--calibrate", inputs)
         return self.kept("cifar10.nest", make)
+
+
+# Counts what a dynamically linked program allocates, and tells on standard error as it ends.
+ALLOCATION_COUNTER = r"""
+#include <stddef.h>
+#include <stdio.h>
+#include <unistd.h>
+void *__libc_malloc(size_t);
+void *__libc_calloc(size_t, size_t);
+void *__libc_realloc(void *, size_t);
+void *__libc_memalign(size_t, size_t);
+static _Atomic long count;
+void *malloc(size_t size) { count++; return __libc_malloc(size); }
+void *calloc(size_t number, size_t size) { count++; return __libc_calloc(number, size); }
+void *realloc(void *pointer, size_t size) { count++; return __libc_realloc(pointer, size); }
+void *aligned_alloc(size_t alignment, size_t size) { count++; return __libc_memalign(alignment, size); }
+int posix_memalign(void **pointer, size_t alignment, size_t size) {
+    count++;
+    *pointer = __libc_memalign(alignment, size);
+    return *pointer ? 0 : 12;
+}
+__attribute__((destructor)) static void tell(void) {
+    char text[64];
+    int length = snprintf(text, sizeof text, "allocations: %ld\n", (long)count);
+    if (write(2, text, (size_t)length) < 0) _exit(1);
+}
+"""
 
 
 def equal(found, expected, what=""):

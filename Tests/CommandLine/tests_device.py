@@ -3,10 +3,12 @@ import json
 import math
 import os
 import random
+import shutil
 import signal
+import subprocess
 import time
 
-from support import GAUGE, ROOT, equal, read, write
+from support import ALLOCATION_COUNTER, GAUGE, ROOT, Skip, equal, read, write
 
 TESTS = []
 CLIP = f"{GAUGE}/camera.mjpeg"
@@ -124,6 +126,25 @@ def device_reads_standard_input(tool):
     result = device(tool, tool.gauge(), "--source", CLIP, "--frames", "3", "--output", "none")
     equal(result.out, "", "standard output")
     assert result.err, "a summary on standard error"
+
+
+@test
+def device_allocates_nothing_after_start(tool):
+    compiler = shutil.which("clang") or shutil.which("cc")
+    if compiler is None:
+        raise Skip("no C compiler for the library that counts allocations")
+    library = tool.path("counter.so")
+    source = write(tool.path("counter.c"), ALLOCATION_COUNTER)
+    subprocess.run([compiler, "-O1", "-shared", "-fPIC", "-o", library, source], check=True)
+    counts = []
+    # The longer run has more frames, samples of the system, and snapshots of the report.
+    for frames in (12, 48):
+        result = device(
+            tool, tool.gauge(), "--source", CLIP, "--frames", frames, "--fps", "12", "--report", tool.path("counted.swr"),
+            environment={"LD_PRELOAD": library})
+        counts += [int(line.split(":")[1]) for line in result.err.splitlines() if line.startswith("allocations:")]
+    equal(len(counts), 2, "counts")
+    equal(counts[1], counts[0], "allocations of a run of 48 frames and one of 12")
 
 
 @test
