@@ -39,7 +39,7 @@ public func selfTestReferences() -> Bool { referenceDigest() == expectedReferenc
 func referenceDigest() -> UInt64 {
     var digest: UInt64 = 0xCBF2_9CE4_8422_2325
     func mix(_ value: UInt32) {
-        for shift in [UInt32(0), 8, 16, 24] {
+        for shift in stride(from: UInt32(0), to: 32, by: 8) {
             digest = (digest ^ UInt64(value >> shift & 0xFF)) &* 0x0000_0100_0000_01B3
         }
     }
