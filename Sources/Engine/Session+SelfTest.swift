@@ -48,6 +48,13 @@ extension Session {
         return Golden(inputs: inputs, operationChecksums: checksums, outputDigests: digests)
     }
 
+    /// Fills the inputs with the file's golden input, or with pseudo-random values where it has none.
+    public func fillInputs() {
+        fill(
+            model.file.golden?.inputs
+                ?? [Golden.Input](repeating: .generated(seed: 1), count: model.plan.inputs.count))
+    }
+
     private func fill(_ inputs: [Golden.Input]) {
         for (index, golden) in inputs.enumerated() {
             switch golden {

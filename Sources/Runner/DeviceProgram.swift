@@ -28,6 +28,8 @@ public enum DeviceProgram {
                 return try selfTestKernels()
             case .selfTestModel(let options):
                 return try selfTest(options)
+            case .bench(let options, let inferences):
+                return try bench(options, inferences: inferences)
             case .run(let options):
                 let runner = try Runner(options, clock: SystemClock(), output: StandardOutput())
                 try runner.run()
@@ -75,18 +77,45 @@ public enum DeviceProgram {
         return isGood && hasReferences ? 0 : 1
     }
 
-    /// Runs the file's golden input.
-    private static func selfTest(_ options: RunOptions) throws(RunError) -> Int32 {
+    private static func makeSession(_ options: RunOptions) throws(RunError) -> Session {
         let model: Model
         do throws(ModelError) { model = try Model(path: options.modelPath) } catch {
             throw .model(path: options.modelPath, error)
         }
-        let session: Session
         do throws(SessionError) {
-            session = try Session(
+            return try Session(
                 model: model, threadCount: options.threads ?? min(4, WorkerPool.availableProcessorCount),
                 forcing: options.forcedISA)
         } catch { throw .session(error) }
+    }
+
+    /// Times inferences. The first one starts from the golden input; the arena is not filled again, so that nothing but
+    /// inference runs.
+    private static func bench(_ options: RunOptions, inferences: Int) throws(RunError) -> Int32 {
+        if !options.processors.isEmpty {
+            do throws(SystemError) {
+                try WorkerPool.bindCallingThread(toProcessors: options.processors)
+            } catch { throw .system(error) }
+        }
+        let session = try makeSession(options)
+        session.fillInputs()
+        var nanoseconds: [UInt64] = []
+        for _ in 0..<inferences {
+            let start = MonotonicClock.now()
+            session.run()
+            nanoseconds.append(MonotonicClock.now() - start)
+        }
+        nanoseconds.sort()
+        let median = nanoseconds[inferences / 2] / 1000
+        let p90 = nanoseconds[min(inferences - 1, inferences * 9 / 10)] / 1000
+        return print(
+            "\(inferences) inferences, \(session.threadCount) thread(s), \(text(session.kernels.isa.name)) kernels: "
+                + "median \(median) µs, p90 \(p90) µs, fastest \(nanoseconds[0] / 1000) µs\n")
+    }
+
+    /// Runs the file's golden input.
+    private static func selfTest(_ options: RunOptions) throws(RunError) -> Int32 {
+        let session = try makeSession(options)
         let isa = text(session.kernels.isa.name)
         switch session.selfTest() {
         case .passed(let operations):

@@ -35,6 +35,8 @@ public enum RunCommand: Sendable {
     case run(RunOptions)
     /// Golden input of the model.
     case selfTestModel(RunOptions)
+    /// So many inferences of the golden input, timed.
+    case bench(RunOptions, inferences: Int)
     case selfTestKernels
 }
 
@@ -47,6 +49,7 @@ extension RunCommand {
     public static let helpText: StaticString = """
         usage: swiftlet-run MODEL.nest --source SOURCE [options]
                swiftlet-run MODEL.nest --selftest
+               swiftlet-run MODEL.nest --bench N
                swiftlet-run --selftest kernels
 
         Takes frames, runs the model on each and writes one line of JSON a frame to standard output; messages and the
@@ -72,6 +75,7 @@ extension RunCommand {
           --max-pixels N      refuse larger pictures (default: 33554432)
           --selftest [kernels]
                               check this machine's results against the file's own, or every kernel against its reference
+          --bench N           time N inferences of the file's own test input; takes --threads, --cpus and --force-isa
           --version, --help
 
         exit code: 0 done, 1 failed, 2 the command line makes no sense. SIGINT and SIGTERM end the run with a complete report.
@@ -88,6 +92,7 @@ extension RunCommand {
         var options = RunOptions()
         var positional: [String] = []
         var isSelfTest = false
+        var inferences: Int?
         var index = 0
 
         func value(of option: StaticString) throws(UsageError) -> String {
@@ -115,6 +120,8 @@ extension RunCommand {
                 return
             } else if argument.isExactly("--selftest") {
                 isSelfTest = true
+            } else if argument.isExactly("--bench") {
+                inferences = try number(of: "--bench", in: 1...1_000_000)
             } else if argument.isExactly("--source") {
                 options.source = try value(of: "--source")
             } else if argument.isExactly("--fps") {
@@ -176,6 +183,10 @@ extension RunCommand {
         options.modelPath = positional[0]
         if isSelfTest {
             self = .selfTestModel(options)
+            return
+        }
+        if let inferences {
+            self = .bench(options, inferences: inferences)
             return
         }
         guard !options.source.isEmpty else { throw UsageError(message: "where do frames come from? give --source") }

@@ -251,6 +251,11 @@ final class CommandLineTests: XCTestCase {
             return XCTFail()
         }
         XCTAssertEqual(options.modelPath, "m.nest")
+        guard case .bench(let timed, let inferences) = try RunCommand(parsing: ["m.nest", "--bench", "7", "--threads", "1"])
+        else { return XCTFail() }
+        XCTAssertEqual(timed.modelPath, "m.nest")
+        XCTAssertEqual(timed.threads, 1)
+        XCTAssertEqual(inferences, 7)
         guard case .help = try RunCommand(parsing: ["x", "--help"]) else { return XCTFail() }
         guard case .version = try RunCommand(parsing: ["--version"]) else { return XCTFail() }
     }
