@@ -7,7 +7,7 @@ import Platform
 /// `swiftlet-run`, from arguments to exit code.
 public enum DeviceProgram {
     /// With this process's arguments; ends the process.
-    public static func run() -> Never { CurrentProcess.exit(main(arguments: CurrentProcess.arguments)) }
+    @export(interface) public static func run() -> Never { CurrentProcess.exit(main(arguments: CurrentProcess.arguments)) }
 
     public static func main(arguments: [String]) -> Int32 {
         StopRequest.catchSignals()
