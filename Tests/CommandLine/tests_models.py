@@ -188,6 +188,11 @@ def inspect_nest(tool):
     assert "128×96 rgb" in text and "centre, tip, min, max" in text, text
     source = hashlib.sha256(read(os.path.join(ROOT, GAUGE, "gauge.onnx"))).hexdigest()
     assert source in text, "hash of the source"
+    elsewhere = text.split("kernels elsewhere")[1]
+    for words in (("x86-64", "__avx2"), ("Cortex-A53", "__neon"), ("Cortex-A55", "__dotprod"), ("Armv7", "__neon"),
+                  ("any other", "__scalar")):
+        line = next(line for line in elsewhere.splitlines() if words[0] in line)
+        assert words[1] in line, line
 
 
 @test
@@ -204,6 +209,8 @@ def inspect_nest_as_json(tool):
     keys = [entry["key"] for entry in facts["provenance"]]
     for key in ("source", "source-sha256", "tool", "method", "calibration", "calibration-sha256"):
         assert key in keys, keys
+    assert all(layer["kernels"]["any other"] for layer in facts["layers"]), facts["layers"][0]
+    assert "neon" in facts["layers"][0]["kernels"]["Cortex-A53, A72"], facts["layers"][0]
     scalar = tool.passes("inspect", tool.gauge(), "--json", "--force-isa", "scalar").json()
     for layer in scalar["layers"]:
         assert "avx2" not in layer["kernel"] and "neon" not in layer["kernel"], layer

@@ -47,10 +47,12 @@ private func inspectNest(_ path: String, _ arguments: Arguments) throws {
             ["kind": "\(section.kind)", "offset": section.offset, "bytes": section.byteCount]
         }
         object["provenance"] = file.provenance.entries.map { ["key": $0.key, "value": $0.value] }
+        let kernels = try CPUProfile.all.map { ($0.name, try $0.kernelNames(of: nest)) }
         object["layers"] = plan.operations.indices.map { index -> [String: Any] in
             [
                 "name": plan.operations[index].name, "operator": "\(plan.operations[index].operation.name)",
                 "kernel": session.kernelName(of: index), "macs": session.macs(of: index),
+                "kernels": Dictionary(uniqueKeysWithValues: kernels.map { ($0.0, $0.1[index]) }),
             ]
         }
         return try Console.print(json: object)
@@ -83,6 +85,13 @@ private func inspectNest(_ path: String, _ arguments: Arguments) throws {
         ])
     }
     Console.print(table.rendered())
+    Console.print("kernels elsewhere, by number of layers:")
+    for profile in CPUProfile.all {
+        var counts: [String: Int] = [:]
+        for name in try profile.kernelNames(of: nest) { counts[name, default: 0] += 1 }
+        let words = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { "\($0.value) × \($0.key)" }
+        Console.print("  \(profile.name.padding(toLength: 18, withPad: " ", startingAt: 0))\(words.joined(separator: ", "))")
+    }
 }
 
 /// An output decoding in words.
