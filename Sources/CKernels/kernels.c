@@ -27,6 +27,8 @@
 #define swiftlet_gemm_s16s8_arguments swiftlet_gemm_s8_arguments
 #define swiftlet_gemmany_s8_arguments swiftlet_gemm_s8_arguments
 #define swiftlet_depthwiseany_s8_arguments swiftlet_depthwise_s8_arguments
+#define swiftlet_depthwise3x3_s8_arguments swiftlet_depthwise_rows_s8_arguments
+#define swiftlet_depthwise5x5_s8_arguments swiftlet_depthwise_rows_s8_arguments
 #define SWIFTLET_PROTOTYPE(family, symbol) void symbol(const swiftlet_##family##_arguments *);
 #define SWIFTLET_KERNEL(architectures, isa, family, pixels, channels, symbol) \
     SWIFTLET_DECLARE_##architectures(family, symbol)

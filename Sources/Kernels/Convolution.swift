@@ -59,7 +59,7 @@ public struct Convolution: Sendable {
         self.kernels = kernels
         layout = ScratchLayout(geometry)
         if geometry.isDepthwise {
-            kernel = traits.containsMinus128 || traits.hasOffset ? kernels.depthwiseAnyWeight : kernels.depthwise
+            kernel = Convolution.depthwiseKernel(geometry, traits, kernels)
             singlePixelKernel = kernel
             widen = nil
         } else if traits.containsMinus128 && !kernels.gemm.takesAnyWeight {
@@ -130,14 +130,14 @@ public struct Convolution: Sendable {
     }
 
     /// Fills the row of input zero points.
-    private func fillZeroRow(_ scratch: UnsafeMutableRawPointer, _ value: Int8) {
+    func fillZeroRow(_ scratch: UnsafeMutableRawPointer, _ value: Int8) {
         scratch.initializeMemory(as: Int8.self, repeating: value, count: layout.zeroRowBytes)
     }
 
     /// Writes the row pointers of the tile that begins at output pixel `first`: `rows[tap * tile + pixel]`, `pixels` of
     /// them valid, the rest of the tile repeating the last valid one.
     @inline(__always)
-    private func buildRows(
+    func buildRows(
         _ rows: UnsafeMutablePointer<UnsafeRawPointer?>, first: Int, pixels: Int, tile: Int, input: UnsafeRawPointer,
         inputPixelStride: Int, elementBytes: Int, zeroRow: UnsafeRawPointer
     ) {
@@ -199,7 +199,7 @@ public struct Convolution: Sendable {
     }
 
     /// Whether parts take ranges of output channels instead of pixels: where pixels are too few to share fairly.
-    private func splitsChannels(_ part: Part, tiles: Int, channelUnits: Int) -> Bool {
+    func splitsChannels(_ part: Part, tiles: Int, channelUnits: Int) -> Bool {
         part.count > 1 && tiles < 8 * part.count && channelUnits >= 2 * part.count
     }
 
@@ -330,47 +330,5 @@ public struct Convolution: Sendable {
             rows: UnsafePointer(rows), output: output, outputPixelStride: layout.widePixelStride, tile: Int32(tile),
             taps: Int32(geometry.taps), quads: Int32(quads), pixels: Int32(pixels))
         kernel.entry.pointee.function.widen_s8(&arguments)
-    }
-
-    private func runDepthwise(_ a: ConvolutionArguments, part: Part, scratch: UnsafeMutableRawPointer) {
-        let g = geometry
-        let tile = kernel.pixels
-        let tiles = (g.outputPixels + tile - 1) / tile
-        let blocks = (g.outputChannels + Packing.depthwiseBlock - 1) / Packing.depthwiseBlock
-        let byChannels = splitsChannels(part, tiles: tiles, channelUnits: blocks)
-        let pixelRange = byChannels ? 0..<g.outputPixels : part.range(of: g.outputPixels, unit: tile)
-        let channels = byChannels
-            ? part.range(of: g.outputChannels, unit: Packing.depthwiseBlock) : 0..<g.outputChannels
-        if pixelRange.isEmpty || channels.isEmpty { return }
-        fillZeroRow(scratch, a.inputZeroPoint)
-
-        let rows = (scratch + layout.rowsOffset).assumingMemoryBound(to: UnsafeRawPointer?.self)
-        let offset = channels.lowerBound
-        var arguments = swiftlet_depthwise_s8_arguments(
-            rows: UnsafeRawPointer(rows).assumingMemoryBound(to: UnsafePointer<Int8>?.self),
-            weights: a.weights + offset * g.taps, bias: a.bias + offset,
-            scales: a.scales + offset, output: nil, outputPixelStride: a.outputPixelStride, taps: Int32(g.taps),
-            pixels: 0, channels: Int32(channels.count), weightOffset: a.weightOffset,
-            zeroPoint: a.epilogue.output.zeroPoint, lowest: a.epilogue.output.lowest,
-            highest: a.epilogue.output.highest)
-        var start = pixelRange.lowerBound
-        while start < pixelRange.upperBound {
-            let valid = min(tile, pixelRange.upperBound - start)
-            buildRows(
-                rows, first: start, pixels: valid, tile: tile, input: UnsafeRawPointer(a.input + offset),
-                inputPixelStride: a.inputPixelStride, elementBytes: 1, zeroRow: UnsafeRawPointer(scratch))
-            arguments.output = a.output + (start * a.outputPixelStride + offset)
-            arguments.pixels = Int32(valid)
-            kernel.markExecuted()
-            if let function = kernel.entry.pointee.function.depthwise_s8 {
-                function(&arguments)
-            } else {
-                depthwiseInt8Scalar(arguments)
-            }
-            a.epilogue.finish(
-                kernels, output: a.output, pixelStride: a.outputPixelStride, pixels: start..<start + valid,
-                channels: channels)
-            start += valid
-        }
     }
 }

@@ -49,8 +49,11 @@ public struct Epilogue {
         channels: Range<Int>
     ) {
         if table == nil && residual == nil { return }
-        let width = channels.count
-        for pixel in pixels {
+        // Pixels without gaps between them are one run of values.
+        let isContiguous = channels.count == pixelStride && (residual?.pixelStride ?? pixelStride) == pixelStride
+        let (runs, width) = isContiguous ? (1, pixels.count * pixelStride) : (pixels.count, channels.count)
+        for run in 0..<runs {
+            let pixel = pixels.lowerBound + run
             let values = base + (pixel * pixelStride + channels.lowerBound)
             if let table {
                 tableInt8(kernels.table, table: table, input: UnsafePointer(values), output: values, count: width)

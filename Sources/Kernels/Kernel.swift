@@ -18,6 +18,10 @@ public enum KernelFamily: UInt8, Sendable {
     case gemmInt8AnyWeight = 9
     /// As `depthwiseInt8`, for weights that include -128 or have an offset.
     case depthwiseInt8AnyWeight = 10
+    /// Whole rows of a depthwise convolution, 3 × 3.
+    case depthwise3x3Int8 = 11
+    /// Whole rows of a depthwise convolution, 5 × 5.
+    case depthwise5x5Int8 = 12
 }
 
 /// One entry of the list of kernels (`kernels.def`): every kernel of every architecture is listed on all of them.
@@ -90,6 +94,8 @@ public struct KernelSet: Sendable, Equatable {
     let gemmAnyWeight: Kernel
     let depthwise: Kernel
     let depthwiseAnyWeight: Kernel
+    let depthwise3x3: Kernel?
+    let depthwise5x5: Kernel?
     let add: Kernel
     let multiply: Kernel
     let table: Kernel
@@ -110,6 +116,8 @@ public struct KernelSet: Sendable, Equatable {
         depthwise = KernelSet.first(.depthwiseInt8, order, features)
         depthwiseAnyWeight =
             depthwise.takesAnyWeight ? depthwise : KernelSet.first(.depthwiseInt8AnyWeight, order, features)
+        depthwise3x3 = KernelSet.firstIfAny(.depthwise3x3Int8, order, features)
+        depthwise5x5 = KernelSet.firstIfAny(.depthwise5x5Int8, order, features)
         add = KernelSet.first(.addInt8, order, features)
         multiply = KernelSet.first(.multiplyInt8, order, features)
         table = KernelSet.first(.tableInt8, order, features)
@@ -119,10 +127,14 @@ public struct KernelSet: Sendable, Equatable {
 
     /// The kernel of `family` with the largest tile in the first instruction set of `order` that has one.
     private static func first(_ family: KernelFamily, _ order: [ISA], _ features: CPUFeatures) -> Kernel {
+        firstIfAny(family, order, features) ?? find(family, .scalar, features, singlePixel: false).unsafelyUnwrapped
+    }
+
+    private static func firstIfAny(_ family: KernelFamily, _ order: [ISA], _ features: CPUFeatures) -> Kernel? {
         for isa in order {
             if let kernel = find(family, isa, features, singlePixel: false) { return kernel }
         }
-        return find(family, .scalar, features, singlePixel: false).unsafelyUnwrapped
+        return nil
     }
 
     private static func find(
@@ -154,6 +166,16 @@ public struct KernelSet: Sendable, Equatable {
 }
 
 extension Kernel {
+    /// Whether it computes whole rows of a depthwise convolution.
+    var isDepthwiseRows: Bool { family == .depthwise3x3Int8 || family == .depthwise5x5Int8 }
+
+    /// Whether it is a kernel of rows for a depthwise convolution of this geometry.
+    func computesRows(of g: ConvolutionGeometry) -> Bool {
+        let size = family == .depthwise3x3Int8 ? 3 : family == .depthwise5x5Int8 ? 5 : 0
+        return g.kernelHeight == size && g.kernelWidth == size && !g.isTransposed
+            && (g.strideX == 1 || (g.strideX == 2 && g.dilationX == 1)) && g.padLeft % g.dilationX == 0
+    }
+
     /// Whether weights of -128, and depthwise weights with an offset, are computed exactly; most NEON kernels sum pairs
     /// of products in 16 bits.
     var takesAnyWeight: Bool { isa != .neon || family == .gemmInt8AnyWeight || family == .depthwiseInt8AnyWeight }

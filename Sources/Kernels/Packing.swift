@@ -87,10 +87,16 @@ public enum Packing {
         public var containsMinus128: Bool
         /// Whether there is a weight offset: depthwise weights then need more than eight bits.
         public var hasOffset: Bool
-        public init(containsMinus128: Bool = false, hasOffset: Bool = false) {
+        /// Whether every scale is at most `smallScale` in magnitude: then no accumulator times its scale leaves the range
+        /// of int32.
+        public var hasSmallScales: Bool
+        public init(containsMinus128: Bool = false, hasOffset: Bool = false, hasSmallScales: Bool = false) {
             self.containsMinus128 = containsMinus128
             self.hasOffset = hasOffset
+            self.hasSmallScales = hasSmallScales
         }
+
+        public static let smallScale: Float = 0.5
     }
 
     /// Packs int8 weights given as `weights[((channel * taps) + tap) * inputChannelsPerGroup + input]`, that is

@@ -168,6 +168,19 @@ struct TestRandom {
         }
         return g
     }
+
+    /// A depthwise convolution for a kernel of whole rows: narrow and wide, any padding, also beside the input alone.
+    mutating func rowsGeometry(_ kernel: Kernel) -> ConvolutionGeometry {
+        let size = kernel.family == .depthwise3x3Int8 ? 3 : 5
+        let strideX = int(1...2)
+        let dilationX = strideX == 1 ? int(1...3) : 1
+        let isWide = int(0...15) == 0
+        return ConvolutionGeometry(
+            inputHeight: int(1...6), inputWidth: isWide ? int(60...150) : int(1...12), outputHeight: int(1...6),
+            outputWidth: isWide ? int(60...150) : int(1...12), groups: int(2...40), inputChannelsPerGroup: 1,
+            outputChannelsPerGroup: 1, kernelHeight: size, kernelWidth: size, strideY: int(1...2), strideX: strideX,
+            dilationY: int(1...2), dilationX: dilationX, padTop: int(0...size), padLeft: dilationX * int(0...size))
+    }
 }
 
 /// The differential test of one kernel.
@@ -193,7 +206,7 @@ struct KernelTest {
                     convolution(kernels, &random, number, depthwise: false)
                 // The widening kernel has no result of its own: it runs under the kernels that read it.
                 case .widenInt8: convolution(kernels, &random, number, depthwise: false)
-                case .depthwiseInt8, .depthwiseInt8AnyWeight:
+                case .depthwiseInt8, .depthwiseInt8AnyWeight, .depthwise3x3Int8, .depthwise5x5Int8:
                     convolution(kernels, &random, number, depthwise: true)
                 case .addInt8: elementwise(&random, number, isAddition: true)
                 case .multiplyInt8: elementwise(&random, number, isAddition: false)
@@ -209,7 +222,7 @@ struct KernelTest {
     private func convolution(
         _ kernels: KernelSet, _ random: inout TestRandom, _ number: Int, depthwise: Bool
     ) -> Bool {
-        let g = random.geometry(depthwise: depthwise)
+        let g = kernel.isDepthwiseRows ? random.rowsGeometry(kernel) : random.geometry(depthwise: depthwise)
         let inputStride = g.inputChannels + random.int(0...5)
         let outputStride = g.outputChannels + random.int(0...5)
         let extremes = random.int(0...3) == 0
@@ -222,7 +235,9 @@ struct KernelTest {
         var scales = [Float](repeating: 0, count: g.outputChannels)
         for i in 0..<g.outputChannels {
             bias[i] = Int32(random.int(-40_000...40_000))
-            scales[i] = random.scale(exponent: random.int(0...9) == 0 ? random.int(-40...20) : random.int(-10 ... -4))
+            let highest = kernel.isDepthwiseRows ? -2 : 20
+            scales[i] = random.scale(
+                exponent: random.int(0...9) == 0 ? random.int(-40...highest) : random.int(-10 ... -4))
         }
         let zeroPoint = Int8(truncatingIfNeeded: number)
         let range = random.outputRange()

@@ -73,7 +73,7 @@ final class SessionTests: XCTestCase {
         let expected: [UInt64] = [3456, 1152, 1024, 0, 40, 0]
         for index in 0..<6 { XCTAssertEqual(session.macs(of: index), expected[index]) }
         XCTAssertTrue(session.kernelName(of: 0).hasPrefix("swiftlet_gemm"))
-        XCTAssertTrue(session.kernelName(of: 1).hasPrefix("swiftlet_depthwise_s8"))
+        XCTAssertTrue(session.kernelName(of: 1).hasPrefix("swiftlet_depthwise"))
         XCTAssertEqual(session.kernelName(of: 5), "portable")
         XCTAssertEqual(session.memoryByteCount, model.sessionByteCount(threadCount: 1))
     }

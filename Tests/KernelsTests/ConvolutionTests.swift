@@ -25,6 +25,16 @@ final class ConvolutionTests: XCTestCase {
             inputHeight: 10, inputWidth: 9, outputHeight: 10, outputWidth: 9, groups: 70, inputChannelsPerGroup: 1,
             outputChannelsPerGroup: 1, kernelHeight: 3, kernelWidth: 3, padTop: 1, padLeft: 1),
         ConvolutionGeometry(
+            inputHeight: 19, inputWidth: 17, outputHeight: 10, outputWidth: 9, groups: 23, inputChannelsPerGroup: 1,
+            outputChannelsPerGroup: 1, kernelHeight: 3, kernelWidth: 3, strideY: 2, strideX: 2, padTop: 1, padLeft: 1),
+        ConvolutionGeometry(
+            inputHeight: 9, inputWidth: 70, outputHeight: 9, outputWidth: 70, groups: 41, inputChannelsPerGroup: 1,
+            outputChannelsPerGroup: 1, kernelHeight: 5, kernelWidth: 5, padTop: 2, padLeft: 2),
+        ConvolutionGeometry(
+            inputHeight: 12, inputWidth: 11, outputHeight: 12, outputWidth: 11, groups: 33, inputChannelsPerGroup: 1,
+            outputChannelsPerGroup: 1, kernelHeight: 3, kernelWidth: 3, dilationY: 2, dilationX: 2, padTop: 2,
+            padLeft: 2),
+        ConvolutionGeometry(
             inputHeight: 4, inputWidth: 5, outputHeight: 8, outputWidth: 10, inputChannelsPerGroup: 6,
             outputChannelsPerGroup: 9, kernelHeight: 3, kernelWidth: 4, strideY: 2, strideX: 2, padTop: 1, padLeft: 1,
             isTransposed: true),
@@ -66,10 +76,17 @@ final class ConvolutionTests: XCTestCase {
             for kernels in try kernelSets() {
                 let q = plain.run(kernels).map { fused.table[Int($0) + 128] }
                 var separate = [Int8](repeating: 0, count: q.count)
-                kernels.add(
-                    ElementwiseOperands(
-                        a: q, aPixelStride: q.count, b: fused.residual, bPixelStride: q.count, broadcast: .none,
-                        output: &separate, outputPixelStride: q.count, pixels: 1, channels: q.count), fused.sum)
+                q.withUnsafeBufferPointer { a in
+                    fused.residual.withUnsafeBufferPointer { b in
+                        separate.withUnsafeMutableBufferPointer { output in
+                            kernels.add(
+                                ElementwiseOperands(
+                                    a: a.baseAddress!, aPixelStride: q.count, b: b.baseAddress!,
+                                    bPixelStride: q.count, broadcast: .none, output: output.baseAddress!,
+                                    outputPixelStride: q.count, pixels: 1, channels: q.count), fused.sum)
+                        }
+                    }
+                }
                 XCTAssertEqual(fused.run(kernels, parts: 2), separate, kernels.isa.text)
             }
         }

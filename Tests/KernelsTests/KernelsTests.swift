@@ -120,6 +120,26 @@ final class SelectionTests: XCTestCase {
             names(try KernelSet(features: []), general, minus128: true).first, "swiftlet_gemm_s8_1x8__scalar")
     }
 
+    func testWholeRowsOfDepthwiseConvolutions() throws {
+        let set = try KernelSet(features: [.avx2])
+        func name(
+            _ kernel: Int, stride: Int = 1, dilation: Int = 1, pad: Int = 1, isTransposed: Bool = false,
+            _ traits: Packing.WeightTraits = .init(containsMinus128: true, hasOffset: true, hasSmallScales: true)
+        ) -> String {
+            var g = depthwise
+            (g.kernelHeight, g.kernelWidth) = (kernel, kernel)
+            (g.strideX, g.dilationX, g.padLeft, g.isTransposed) = (stride, dilation, pad, isTransposed)
+            return Convolution(g, traits: traits, kernels: set).kernel.name
+        }
+        let (rows3, rows5) = ("swiftlet_depthwise3x3_s8_2x16__avx2", "swiftlet_depthwise5x5_s8_4x16__avx2")
+        let tiles = "swiftlet_depthwise_s8_4x16__avx2"
+        XCTAssertEqual([name(3), name(3, stride: 2), name(3, dilation: 2, pad: 2)], [rows3, rows3, rows3])
+        XCTAssertEqual([name(5), name(5, stride: 2), name(5, dilation: 3, pad: 6)], [rows5, rows5, rows5])
+        XCTAssertEqual([name(3, stride: 3), name(4), name(1, pad: 0), name(7)], [tiles, tiles, tiles, tiles])
+        XCTAssertEqual([name(3, dilation: 2), name(3, stride: 2, dilation: 2, pad: 2)], [tiles, tiles])
+        XCTAssertEqual([name(3, isTransposed: true), name(3, .init())], [tiles, tiles])
+    }
+
     func testForcing() throws {
         let set = try KernelSet(features: [.neon, .aarch64, .dotprod], forcing: .neon)
         XCTAssertEqual(set.isa, .neon)

@@ -85,7 +85,10 @@ struct ConvolutionCase {
         let packedScales = Packing.packPerChannel(g, scales, padding: 0)
         let scratch = Guarded(byteCount: Convolution.scratchByteCount(g), fill: 0x5A)
         let output = Guarded(byteCount: g.outputPixels * g.outputChannels)
-        let convolution = Convolution(g, traits: packed.traits, kernels: kernels)
+        var traits = packed.traits
+        traits.hasOffset = weightOffset != 0
+        traits.hasSmallScales = scales.allSatisfy { abs($0) <= Packing.WeightTraits.smallScale }
+        let convolution = Convolution(g, traits: traits, kernels: kernels)
         (input + readAhead).withUnsafeBufferPointer { input in
             (packed.bytes + readAhead).withUnsafeBufferPointer { weights in
                 packedBias.withUnsafeBufferPointer { bias in

@@ -72,6 +72,38 @@ typedef struct {
     int32_t highest;
 } swiftlet_depthwise_s8_arguments;
 
+// Arguments of `rows` whole output rows, from `firstRow` on, of an int8 depthwise convolution whose kernel is 3 x 3 or 5 x 5
+// with a horizontal stride of 1 or 2 and no horizontal dilation. Output (y, x) reads input row y * strideY - padTop +
+// ky * dilationY and column x * strideX - padLeft + kx, `padding` (16 bytes) outside the input. Otherwise as above, with
+// scales of at most 1/2 in magnitude. `output` is row `firstRow`, column 0. padLeft >= 0.
+typedef struct {
+    const int8_t *input;
+    intptr_t inputPixelStride;
+    intptr_t inputRowStride;
+    const int8_t *padding;
+    const int8_t *weights;
+    const int32_t *bias;
+    const float *scales;
+    int8_t *output;
+    intptr_t outputPixelStride;
+    intptr_t outputRowStride;
+    int32_t inputHeight;
+    int32_t inputWidth;
+    int32_t outputWidth;
+    int32_t firstRow;
+    int32_t rows;
+    int32_t strideY;
+    int32_t strideX;
+    int32_t dilationY;
+    int32_t padTop;
+    int32_t padLeft;
+    int32_t channels;
+    int32_t weightOffset;
+    int32_t zeroPoint;
+    int32_t lowest;
+    int32_t highest;
+} swiftlet_depthwise_rows_s8_arguments;
+
 // output[i] = quantizedStep(Float(a[i] - aZeroPoint) * aMultiplier + Float(b[j] - bZeroPoint) * bMultiplier),
 // j = bIsScalar ? 0 : i. The output may be one of the inputs.
 typedef struct {
@@ -156,6 +188,9 @@ typedef union {
     // with a weight offset of a depthwise convolution, too.
     void (*gemmany_s8)(const swiftlet_gemm_s8_arguments *);
     void (*depthwiseany_s8)(const swiftlet_depthwise_s8_arguments *);
+    // By kernel size.
+    void (*depthwise3x3_s8)(const swiftlet_depthwise_rows_s8_arguments *);
+    void (*depthwise5x5_s8)(const swiftlet_depthwise_rows_s8_arguments *);
 } swiftlet_kernel_function;
 
 // Families, in the order of the union.
@@ -171,6 +206,8 @@ enum {
     SWIFTLET_FAMILY_depthwise_f32 = 8,
     SWIFTLET_FAMILY_gemmany_s8 = 9,
     SWIFTLET_FAMILY_depthwiseany_s8 = 10,
+    SWIFTLET_FAMILY_depthwise3x3_s8 = 11,
+    SWIFTLET_FAMILY_depthwise5x5_s8 = 12,
 };
 
 // Instruction sets, numbered as `ISA` in Swift.

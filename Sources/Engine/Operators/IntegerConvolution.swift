@@ -65,13 +65,21 @@ extension IntegerConvolution {
 
     /// The kernels for this layer on the CPU that `kernels` is for.
     func selectKernels(_ kernels: KernelSet, weights: UnsafeRawPointer) -> Kernels.Convolution {
+        typealias Traits = Packing.WeightTraits
         let geometry = geometry
         let packed = (weights + weightsOffset).assumingMemoryBound(to: Int8.self)
         var lowest: Int8 = 0
         for i in 0..<Packing.weightByteCount(geometry) { lowest = min(lowest, packed[i]) }
+        let scales = (weights + scalesOffset).assumingMemoryBound(to: Float.self)
+        var largest: Float = 0
+        for channel in 0..<geometry.outputChannels {
+            largest = max(largest, abs(scales[Packing.biasIndex(geometry, channel: channel)]))
+        }
         return Kernels.Convolution(
             geometry,
-            traits: Packing.WeightTraits(containsMinus128: lowest == -128, hasOffset: weightOffset != 0),
+            traits: Traits(
+                containsMinus128: lowest == -128, hasOffset: weightOffset != 0,
+                hasSmallScales: largest <= Traits.smallScale),
             kernels: kernels)
     }
 

@@ -1,0 +1,106 @@
+// What the AVX2 kernels of whole rows of a depthwise convolution share. Included only by them, on x86-64.
+//
+// Sixteen channels at a time. Int8 values are widened to 16 bits and interleaved in pairs of taps, so that one VPMADDWD
+// multiplies and adds two taps of eight channels. Interleaving keeps to 128-bit lanes: the low half of a pair holds
+// channels 0-3 and 8-11, the high half 4-7 and 12-15, and packing the 32-bit sums puts them back in order.
+//
+// Kernel rows are paired, (0, 1), (2, 3), ...; the last row, which has no partner, is paired along x.
+#pragma once
+#include "avx2.h"
+
+#define SWIFTLET_UNROLL _Pragma("clang loop unroll(full)")
+
+// Sixteen int8 values as int16.
+SWIFTLET_AVX2_INLINE __m256i widened(const int8_t *values) {
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)values));
+}
+
+// Elements 0-3 and 8-11 of 32-bit elements.
+SWIFTLET_AVX2_INLINE __m256i quarters(const void *elements) {
+    const char *bytes = elements;
+    return _mm256_inserti128_si256(
+        _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)bytes)),
+        _mm_loadu_si128((const __m128i *)(bytes + 32)), 1);
+}
+
+// Interleaved int16 values of two taps.
+typedef struct {
+    __m256i low;
+    __m256i high;
+} tap_pair;
+
+SWIFTLET_AVX2_INLINE tap_pair pair_of(__m256i first, __m256i second) {
+    const tap_pair pair = {_mm256_unpacklo_epi16(first, second), _mm256_unpackhi_epi16(first, second)};
+    return pair;
+}
+
+// Interleaved weights of two taps of a block, offset added; a negative index stands for a weight of 0.
+SWIFTLET_AVX2_INLINE tap_pair weight_pair(const int8_t *block, int first, int second, __m256i offset) {
+    const __m256i zero = _mm256_setzero_si256();
+    return pair_of(
+        first < 0 ? zero : _mm256_add_epi16(widened(block + 16 * first), offset),
+        second < 0 ? zero : _mm256_add_epi16(widened(block + 16 * second), offset));
+}
+
+// Sums of sixteen channels to 16 bits, zero point added. Scales are at most 1/2, so that no product leaves the range
+// that converts.
+SWIFTLET_AVX2_INLINE __m256i requantized(
+    __m256i low, __m256i high, const __m256 *scaleLow, const __m256 *scaleHigh, __m256i zeroPoint) {
+    return _mm256_adds_epi16(
+        _mm256_packs_epi32(
+            _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(low), *scaleLow)),
+            _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(high), *scaleHigh))),
+        zeroPoint);
+}
+
+// The int8 values of two pixels, the first in the low lane.
+SWIFTLET_AVX2_INLINE __m256i two_pixels(__m256i first, __m256i second, const output_range_avx2 *range) {
+    const __m256i bytes = _mm256_packs_epi16(first, second);
+    return _mm256_permute4x64_epi64(_mm256_min_epi8(_mm256_max_epi8(bytes, range->lowest), range->highest), 0xD8);
+}
+
+// Stores the first `channels` values, at most sixteen.
+SWIFTLET_AVX2_INLINE void store_channels(int8_t *output, __m128i values, int32_t channels) {
+    if (channels >= 16) {
+        _mm_storeu_si128((__m128i *)output, values);
+        return;
+    }
+    if (channels & 8) {
+        _mm_storel_epi64((__m128i *)output, values);
+        values = _mm_unpackhi_epi64(values, values);
+        output += 8;
+    }
+    uint64_t rest = (uint64_t)_mm_cvtsi128_si64(values);
+    if (channels & 4) {
+        const uint32_t four = (uint32_t)rest;
+        memcpy(output, &four, 4);
+        rest >>= 32;
+        output += 4;
+    }
+    if (channels & 2) {
+        const uint16_t two = (uint16_t)rest;
+        memcpy(output, &two, 2);
+        rest >>= 16;
+        output += 2;
+    }
+    if (channels & 1) *output = (int8_t)rest;
+}
+
+// The input rows under one output row, each at column 0, and the bytes from column to column: 0 where a row is padding.
+typedef struct {
+    const int8_t *start[5];
+    intptr_t step[5];
+} input_rows;
+
+SWIFTLET_AVX2_INLINE input_rows rows_under(
+    const swiftlet_depthwise_rows_s8_arguments *a, int32_t outputRow, int32_t channel, const int size) {
+    input_rows rows;
+    SWIFTLET_UNROLL
+    for (int r = 0; r < size; r++) {
+        const intptr_t y = (intptr_t)outputRow * a->strideY - a->padTop + (intptr_t)r * a->dilationY;
+        const int isInside = y >= 0 && y < a->inputHeight;
+        rows.start[r] = isInside ? a->input + y * a->inputRowStride + channel : a->padding;
+        rows.step[r] = isInside ? a->inputPixelStride : 0;
+    }
+    return rows;
+}

@@ -1,0 +1,58 @@
+#if defined(__x86_64__)
+#include "avx2.h"
+
+// VPSHUFB looks up 16 entries by the low four bits of an index and gives 0 for a negative one. The table is cut into rows
+// of 16; row k holds entries 16 k ... 16 k + 15 XOR those of the row before. Index minus 16 k is negative where the entry
+// lies in a row before k, so the XOR of all look-ups ends at the entry's own row. Negative and other inputs go through
+// eight rows each: what is an index to the one is negative to the other.
+typedef struct {
+    __m256i negative[8];    // entries of -128 ... -1
+    __m256i other[8];       // entries of 0 ... 127
+} table_rows;
+
+SWIFTLET_AVX2_INLINE table_rows table_rows_of(const int8_t *table) {
+    table_rows rows;
+    __m128i negative = _mm_setzero_si128(), other = _mm_setzero_si128();
+#pragma clang loop unroll(full)
+    for (int k = 0; k < 8; k++) {
+        const __m128i nextNegative = _mm_loadu_si128((const __m128i *)(table + 16 * k));
+        const __m128i nextOther = _mm_loadu_si128((const __m128i *)(table + 128 + 16 * k));
+        rows.negative[k] = _mm256_broadcastsi128_si256(_mm_xor_si128(negative, nextNegative));
+        rows.other[k] = _mm256_broadcastsi128_si256(_mm_xor_si128(other, nextOther));
+        negative = nextNegative;
+        other = nextOther;
+    }
+    return rows;
+}
+
+SWIFTLET_AVX2_INLINE __m256i entries(const table_rows *rows, __m256i input) {
+    const __m256i row = _mm256_set1_epi8(16);
+    __m256i other = input, negative = _mm256_xor_si256(input, _mm256_set1_epi8(-128));
+    __m256i result = _mm256_xor_si256(
+        _mm256_shuffle_epi8(rows->other[0], other), _mm256_shuffle_epi8(rows->negative[0], negative));
+#pragma clang loop unroll(full)
+    for (int k = 1; k < 8; k++) {
+        other = _mm256_subs_epi8(other, row);
+        negative = _mm256_subs_epi8(negative, row);
+        result = _mm256_xor_si256(result, _mm256_shuffle_epi8(rows->other[k], other));
+        result = _mm256_xor_si256(result, _mm256_shuffle_epi8(rows->negative[k], negative));
+    }
+    return result;
+}
+
+SWIFTLET_AVX2 void swiftlet_table_s8_1x64__avx2(const swiftlet_table_s8_arguments *arguments) {
+    const int8_t *table = arguments->table + 128;
+    intptr_t i = 0;
+    if (arguments->count >= 64) {
+        const table_rows rows = table_rows_of(arguments->table);
+        for (; i + 64 <= arguments->count; i += 64) {
+            const __m256i first = _mm256_loadu_si256((const __m256i *)(arguments->input + i));
+            const __m256i second = _mm256_loadu_si256((const __m256i *)(arguments->input + i + 32));
+            const __m256i low = entries(&rows, first), high = entries(&rows, second);
+            _mm256_storeu_si256((__m256i *)(arguments->output + i), low);
+            _mm256_storeu_si256((__m256i *)(arguments->output + i + 32), high);
+        }
+    }
+    for (; i < arguments->count; i++) arguments->output[i] = table[arguments->input[i]];
+}
+#endif
