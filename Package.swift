@@ -31,10 +31,11 @@ let package = Package(
         .target(name: "Importers", dependencies: ["Graph"]),
         .target(name: "Compiler", dependencies: ["Engine", "Graph", "Kernels", "NestFormat", "Platform", "Vision"]),
         .target(name: "Reports", dependencies: ["Telemetry"]),
+        .target(name: "CPeak", dependencies: ["CKernels"]),
         .executableTarget(
             name: "swiftlet",
             dependencies: [
-                "Camera", "Compiler", "Engine", "Graph", "Importers", "Kernels", "NestFormat", "Platform", "Reports", "Runner",
+                "CPeak", "Camera", "Compiler", "Engine", "Graph", "Importers", "Kernels", "NestFormat", "Platform", "Reports", "Runner",
                 "Telemetry", "Vision",
             ]),
 

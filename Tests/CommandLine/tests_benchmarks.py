@@ -123,3 +123,23 @@ def bench_bursts_answer_each_line_with_as_many_times(tool):
     wrong = tool.run("bench", model, "--bursts", stdin=b"many\n")
     equal(wrong.code, 2, "exit code")
     assert 'found "many"' in wrong.err, wrong
+
+
+@test
+def bench_peak_measures_what_this_cpu_has(tool):
+    sequences = tool.passes("bench", "--peak", "--json").json()["sequences"]
+    assert sequences, "no sequence"
+    for sequence in sequences:
+        rate = sequence["gmac_per_s"]
+        assert sequence["instructions"] and (rate is None or rate > 0.1), sequence
+    assert any(sequence["gmac_per_s"] for sequence in sequences), sequences
+    text = tool.passes("bench", "--peak").out
+    assert all(sequence["name"] in text for sequence in sequences), text
+
+
+@test
+def bench_layers_show_shares_of_the_peak(tool):
+    layers = tool.passes("bench", tool.gauge(), "--layers", "--json", "--seconds", "0.05").json()["layers"]
+    shares = [layer["peak_share"] for layer in layers if "peak_share" in layer]
+    assert shares and all(0 < share < 2 for share in shares), layers
+    assert all("peak_share" not in layer for layer in layers if layer["macs"] == 0), layers

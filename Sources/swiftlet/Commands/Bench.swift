@@ -6,22 +6,28 @@ import Platform
 import Reports
 
 let benchCommand = Command(
-    name: "bench", summary: "Times a .nest model on this machine.", positionals: ["FILE.nest"],
+    name: "bench", summary: "Times a .nest model on this machine.", positionals: ["[FILE.nest]"],
     options: [
         Option(name: "--threads", value: "N", help: "Threads of the engine (default 1)."),
         Option(name: "--seconds", value: "S", help: "How long to measure (default 2)."),
-        Option(name: "--layers", value: nil, help: "Show each layer."),
+        Option(name: "--layers", value: nil, help: "Show each layer, and its share of the measured peak of its instructions."),
+        Option(name: "--peak", value: nil, help: "Measure that peak alone; needs no file."),
         Option(
             name: "--bursts", value: nil,
             help: "Time inferences on request: each line N of standard input is answered with the times of N."),
         Option(name: "--force-isa", value: "ISA", help: "Use only the kernels of this instruction set."),
         .json,
     ],
-    examples: ["swiftlet bench gauge.nest --threads 2 --layers"],
+    examples: ["swiftlet bench gauge.nest --threads 2 --layers", "swiftlet bench --peak"],
     notes: [
         """
         Runs are timed one by one after a warm-up; the median is the figure to quote, the ratio of two medians measured in
         turn the figure to compare.
+        """,
+        """
+        The peak is what a core does at best with the instructions of a kernel's inner loop, on registers only, measured
+        here; a loop that mixes sequences counts as the one that does most (gemm_u8s8: maddubs). Layers of T threads are
+        held to T times the peak of a core.
         """,
         """
         --bursts is for a harness that lets several runtimes take turns (tools/bench/peers). The first line of standard
@@ -31,6 +37,8 @@ let benchCommand = Command(
         """,
     ]
 ) { arguments in
+    if arguments.flag("--peak") { return try showPeak(arguments) }
+    guard !arguments.positionals.isEmpty else { throw UsageError("missing FILE.nest; usage: swiftlet bench FILE.nest") }
     if arguments.flag("--bursts") { return try runBursts(arguments) }
     let nest = try loadNest(arguments.positionals[0])
     let session = try makeSession(nest, arguments)
@@ -59,6 +67,7 @@ let benchCommand = Command(
     // Means add up; medians of layers and of runs need not.
     let covered = Double(layerTimes.joined().reduce(0, +)) / Double(max(1, times.reduce(0, +)))
     let overhead = Double(session.timingNanoseconds * Double(operations.count)) / Double(max(1, median))
+    let peaks = arguments.flag("--layers") ? layerPeaks(session, operations.count) : []
     if arguments.flag("--json") {
         var facts: [String: Any] = [
             "file": arguments.positionals[0], "threads": session.threadCount, "runs": times.count, "median_ms": Double(median) / 1e6,
@@ -68,11 +77,15 @@ let benchCommand = Command(
         ]
         if arguments.flag("--layers") {
             facts["layers"] = operations.indices.map { index in
-                [
+                var layer: [String: Any] = [
                     "name": operations[index].name, "kernel": session.kernelName(of: index),
                     "operator": "\(operations[index].operation.name)", "median_ms": Double(layerMedians[index]) / 1e6,
                     "macs": session.macs(of: index),
-                ] as [String: Any]
+                ]
+                if let peak = peaks[index] {
+                    layer["peak_share"] = Double(session.macs(of: index)) / Double(max(1, layerMedians[index])) / peak
+                }
+                return layer
             }
         }
         return try Console.print(json: facts)
@@ -86,14 +99,42 @@ let benchCommand = Command(
     guard arguments.flag("--layers") else { return }
     var table = TextTable([
         ("layer", .left), ("operator", .left), ("kernel", .left), ("median", .right), ("share", .right), ("GMAC/s", .right),
+        ("of peak", .right),
     ])
     for index in operations.indices {
         let work = session.macs(of: index)
+        let rate = Double(work) / Double(max(1, layerMedians[index]))
         table.add([
             operations[index].name, "\(operations[index].operation.name)", session.kernelName(of: index),
             Format.duration(layerMedians[index]), Format.percent(Double(layerMedians[index]) / Double(max(1, layerSum))),
-            work == 0 ? "" : Format.fixed(Double(work) / Double(max(1, layerMedians[index])), decimals: 1),
+            work == 0 ? "" : Format.fixed(rate, decimals: 1), peaks[index].map { Format.percent(rate / $0) } ?? "",
         ])
+    }
+    Console.print(table.rendered())
+}
+
+/// GMAC/s that the instructions of each operation's kernel can do at best with its threads.
+private func layerPeaks(_ session: Session, _ count: Int) -> [Double?] {
+    let peaks = PeakSequence.measureAll()
+    return (0..<count).map { index in
+        guard session.macs(of: index) > 0, let name = PeakSequence.name(ofKernel: session.kernelName(of: index)) else { return nil }
+        return peaks.first { $0.name == name }?.gmacPerSecond.map { $0 * Double(session.parts(of: index)) }
+    }
+}
+
+/// `swiftlet bench --peak`.
+private func showPeak(_ arguments: Arguments) throws {
+    let peaks = PeakSequence.measureAll()
+    if arguments.flag("--json") {
+        return try Console.print(json: [
+            "sequences": peaks.map { peak in
+                ["name": peak.name, "instructions": peak.instructions, "gmac_per_s": peak.gmacPerSecond ?? NSNull()] as [String: Any]
+            }
+        ])
+    }
+    var table = TextTable([("sequence", .left), ("GMAC/s a core", .right), ("instructions", .left)])
+    for peak in peaks {
+        table.add([peak.name, peak.gmacPerSecond.map { Format.fixed($0, decimals: 1) } ?? "not on this CPU", peak.instructions])
     }
     Console.print(table.rendered())
 }

@@ -1,13 +1,14 @@
 """The benchmark's networks, built once and kept in .build/bench/networks under a key of what they are made from.
 
 networks.py NAME…   builds them (in the benchmark's Python environment) and prints where they are as JSON:
-                    {name: {"files": {"onnx"|"tflite": path}, "problems": {format: reason}}}
+                    {name: {"files": {"onnx"|"tflite"|"mnn": path}, "problems": {format: reason}}}
 """
 
 import hashlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -28,10 +29,10 @@ CALIBRATION_PICTURES = 8
 def sources(name):
     """Files and package versions that decide what the network becomes."""
     here = os.path.dirname(os.path.abspath(__file__))
-    files = [os.path.join(here, file) for file in ("architectures.py", "networks.py", "quantization.py")]
+    files = [os.path.join(here, file) for file in ("architectures.py", "mnn.py", "networks.py", "quantization.py", "tflite.py")]
     if name in PUBLISHED:
         files.append(os.path.join(SHARED_MODELS, PUBLISHED[name][0]))
-    return files, [PACKAGES[package] for package in ("numpy", "onnx", "onnxruntime")]
+    return files, [PACKAGES[package] for package in ("numpy", "onnx", "onnxruntime", "litert", "mnn")]
 
 
 def folder(name):
@@ -72,12 +73,16 @@ def make(name, work):
 
     import architectures
     import quantization
+    import tflite
+
+    def path(file):
+        return os.path.join(work, file)
 
     if name in PUBLISHED and not PUBLISHED[name][1]:
-        path = PUBLISHED[name][0]
-        shutil.copy(os.path.join(SHARED_MODELS, path), os.path.join(work, "model.tflite"))
-        return {"files": {"tflite": "model.tflite"}, "problems": {"onnx": "the model is published as TFLite only"}}
-    size = 224
+        shutil.copy(os.path.join(SHARED_MODELS, PUBLISHED[name][0]), path("model.tflite"))
+        found = {"files": {"tflite": "model.tflite"}, "problems": {"onnx": "the model is published as TFLite only"}}
+        return with_mnn(found, ["tflite", path("model.tflite")], work)
+    size, scale, mean = 224, 0.02, 127.5
     if name in BUILT:
         model = architectures.build(name)
         samples = architectures.pictures(CALIBRATION_PICTURES, size, 7)
@@ -85,12 +90,33 @@ def make(name, work):
         # Per-channel DequantizeLinear exists from opset 13 on.
         model = onnx.load(os.path.join(SHARED_MODELS, PUBLISHED[name][0]))
         model = version_converter.convert_version(model, architectures.OPSET)
-        size = model.graph.input[0].type.tensor_type.shape.dim[3].dim_value
-        samples = (architectures.pictures(CALIBRATION_PICTURES, size, 7) * 50 + 114).clip(0, 255)
-    source, target = os.path.join(work, "float.onnx"), os.path.join(work, "model.onnx")
-    onnx.save(model, source)
-    quantization.quantize(source, target, model.graph.input[0].name, samples)
-    return {"files": {"onnx": "model.onnx", "float": "float.onnx"}, "problems": {}}
+        size, scale, mean = model.graph.input[0].type.tensor_type.shape.dim[3].dim_value, 1, 0
+        samples = (architectures.pictures(CALIBRATION_PICTURES, size, 7) * 50 + 127.5).clip(0, 255)
+    onnx.save(model, path("float.onnx"))
+    quantization.quantize(path("float.onnx"), path("model.onnx"), model.graph.input[0].name, samples)
+    found = {"files": {"onnx": "model.onnx"}, "problems": {}}
+    try:
+        tflite.write(path("model.onnx"), path("model.tflite"))
+        found["files"]["tflite"] = "model.tflite"
+    except tflite.Unsupported as error:
+        found["problems"]["tflite"] = str(error)
+    with_mnn(found, ["onnx", path("float.onnx"), str(size), str(scale), str(mean)], work)
+    os.remove(path("float.onnx"))
+    return found
+
+
+def with_mnn(found, words, work):
+    """Adds MNN's form, or why there is none: its tools end the process when they don't like a model."""
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "mnn.py")
+    done = subprocess.run(
+        [sys.executable, script, *words, os.path.join(work, "model.mnn")], stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True)
+    if done.returncode == 0:
+        found["files"]["mnn"] = "model.mnn"
+    else:
+        last = (done.stdout.split("\n") or [""])[-2:]
+        found["problems"]["mnn"] = f"MNN's tools ended with code {done.returncode}: {' '.join(last).strip()[-200:]}"
+    return found
 
 
 if __name__ == "__main__":

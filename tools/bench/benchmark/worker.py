@@ -131,9 +131,10 @@ class MNN:
         self.session = self.interpreter.createSession({"numThread": threads, "backend": "CPU"})
         given = self.interpreter.getSessionInput(self.session)
         shape = given.getShape()
-        given.copyFrom(self.library.Tensor(
-            shape, self.library.Halide_Type_Float, filled(shape, np.dtype(np.float32)),
-            self.library.Tensor_DimensionType_Caffe))
+        if given.getDataType() == self.library.Halide_Type_Float:    # else it stays zero: int8 has no Python type there
+            given.copyFrom(self.library.Tensor(
+                shape, self.library.Halide_Type_Float, filled(shape, np.dtype(np.float32)),
+                self.library.Tensor_DimensionType_Caffe))
 
     def run(self):
         self.interpreter.runSession(self.session)
