@@ -31,6 +31,8 @@ struct ExecutionContext {
     let kernels: KernelSet
     /// Memory of this thread alone, `scratchByteCount` of the greediest operator, 64-byte aligned.
     let scratch: UnsafeMutableRawPointer
+    /// What the session prepared for this operator at its start, if anything.
+    let prepared: UnsafeRawPointer?
 
     @inline(__always)
     func arenaInt8(_ offset: Int) -> UnsafeMutablePointer<Int8> { (arena + offset).assumingMemoryBound(to: Int8.self) }

@@ -1,3 +1,4 @@
+import Kernels
 import NestFormat
 import Platform
 
@@ -83,9 +84,13 @@ public final class Model {
         }
     }
 
-    /// Bytes of memory that a session with `threadCount` threads allocates besides the file's map.
-    public func sessionByteCount(threadCount: Int) -> Int {
-        plan.arenaBytes + NestLimits.readAheadBytes + threadCount * scratchByteCount
+    /// Bytes of memory that a session with `threadCount` threads and these kernels allocates besides the file's map.
+    public func sessionByteCount(threadCount: Int, kernels: KernelSet) -> Int {
+        let weights = file.weights.baseAddress!
+        let prepared = plan.operations.reduce(0) {
+            $0 + $1.operation.chooseKernels(kernels, weights: weights).preparedByteCount
+        }
+        return plan.arenaBytes + NestLimits.readAheadBytes + threadCount * scratchByteCount + prepared
     }
 
     /// Scratch bytes a thread.

@@ -209,6 +209,12 @@ enum ChosenKernels {
     case none
     case integer(Kernels.Convolution)
     case float(Kernels.FloatConvolution)
+
+    /// Bytes that a session prepares for the operation, a multiple of 64.
+    var preparedByteCount: Int {
+        if case .integer(let chosen) = self { return chosen.preparedByteCount }
+        return 0
+    }
 }
 
 extension Operation {
@@ -219,6 +225,16 @@ extension Operation {
         case .floatConvolution(let operation):
             .float(Kernels.FloatConvolution(operation.geometry, kernels: kernels))
         default: .none
+        }
+    }
+
+    /// Fills the `ChosenKernels.preparedByteCount` bytes at `memory` with what runs of this operation read.
+    func prepare(_ kernels: ChosenKernels, weights: UnsafeRawPointer, into memory: UnsafeMutableRawPointer) {
+        guard case .integer(let chosen) = kernels else { return }
+        switch self {
+        case .convolution(let operation): operation.prepare(chosen, weights: weights, into: memory)
+        case .depthwiseConvolution(let operation): operation.prepare(chosen, weights: weights, into: memory)
+        default: break
         }
     }
 

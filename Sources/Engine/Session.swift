@@ -58,6 +58,7 @@ public final class Session {
 
     private let arena: AlignedMemory
     private let scratch: AlignedMemory
+    private let prepared: AlignedMemory
     private let inputMemory: [UnsafeMutableRawBufferPointer]
     private let outputMemory: [UnsafeMutableRawBufferPointer]
     private let scratchByteCount: Int
@@ -70,6 +71,8 @@ public final class Session {
         let operation: Operation
         let kernels: ChosenKernels
         let parts: Int
+        /// Offset in `prepared`.
+        let preparedOffset: Int
     }
 
     /// Below this work (multiply-accumulates or their like) a thread more costs more than it gives.
@@ -101,9 +104,14 @@ public final class Session {
         precondition(threadCount >= 1 && threadCount <= 256, "1 to 256 threads")
         (self.model, self.threadCount, self.kernels) = (model, threadCount, kernels)
         scratchByteCount = model.scratchByteCount
+        let weights = model.file.weights.baseAddress!
+        let operations = model.plan.operations
+        let chosen = operations.map { $0.operation.chooseKernels(kernels, weights: weights) }
+        let preparedByteCount = chosen.reduce(0) { $0 + $1.preparedByteCount }
         do throws(SystemError) {
             arena = try AlignedMemory(byteCount: model.plan.arenaBytes + NestLimits.readAheadBytes)
             scratch = try AlignedMemory(byteCount: threadCount * scratchByteCount)
+            prepared = try AlignedMemory(byteCount: preparedByteCount)
             pool = try WorkerPool(threadCount: threadCount)
         } catch {
             throw .system(error)
@@ -114,17 +122,18 @@ public final class Session {
         }
         inputMemory = model.plan.inputs.map(memory)
         outputMemory = model.plan.outputs.map(memory)
-        let weights = model.file.weights.baseAddress!
-        let operations = model.plan.operations
         steps = .allocate(capacity: operations.count)
+        var preparedOffset = 0
         for (index, planned) in operations.enumerated() {
             let useful = Int(clamping: planned.operation.work / max(1, minimumWorkPerPart))
             steps.initializeElement(
                 at: index,
                 to: Step(
-                    operation: planned.operation,
-                    kernels: planned.operation.chooseKernels(kernels, weights: weights),
-                    parts: max(1, min(threadCount, useful))))
+                    operation: planned.operation, kernels: chosen[index], parts: max(1, min(threadCount, useful)),
+                    preparedOffset: preparedOffset))
+            planned.operation.prepare(
+                chosen[index], weights: weights, into: prepared.bytes.baseAddress! + preparedOffset)
+            preparedOffset += chosen[index].preparedByteCount
         }
         times = .allocate(capacity: operations.count)
         times.initialize(repeating: 0)
@@ -157,8 +166,8 @@ public final class Session {
         return names
     }
 
-    /// Bytes of arena, read-ahead padding and scratch.
-    public var memoryByteCount: Int { arena.bytes.count + scratch.bytes.count }
+    /// Bytes of arena, read-ahead padding, scratch and what was prepared from the weights.
+    public var memoryByteCount: Int { arena.bytes.count + scratch.bytes.count + prepared.bytes.count }
 
     /// Memory of input port `index`, `storedByteCount` bytes in the port's stored layout. Fill it before every run: a run
     /// may use it for other values once the input was read.
@@ -189,10 +198,11 @@ public final class Session {
     }
 
     private func runPart(_ part: Int, of parts: Int) {
+        let step = steps.baseAddress! + current
         let context = ExecutionContext(
             arena: arena.bytes.baseAddress!, weights: model.file.weights.baseAddress!, kernels: kernels,
-            scratch: scratch.bytes.baseAddress! + part * scratchByteCount)
-        let step = steps.baseAddress! + current
+            scratch: scratch.bytes.baseAddress! + part * scratchByteCount,
+            prepared: prepared.bytes.baseAddress! + step.pointee.preparedOffset)
         step.pointee.operation.run(context, part: Part(index: part, of: parts), kernels: step.pointee.kernels)
     }
 

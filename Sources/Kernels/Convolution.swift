@@ -17,11 +17,14 @@ public struct ConvolutionArguments {
     public var output: UnsafeMutablePointer<Int8>
     public var outputPixelStride: Int
     public var epilogue: Epilogue
+    /// What `Convolution.prepare` made for these weights and bias; nil where `Convolution.preparedByteCount` is 0.
+    public var prepared: UnsafeRawPointer?
 
     public init(
         input: UnsafePointer<Int8>, inputPixelStride: Int, inputZeroPoint: Int8, weights: UnsafePointer<Int8>,
         weightOffset: Int32 = 0, bias: UnsafePointer<Int32>, scales: UnsafePointer<Float>,
-        output: UnsafeMutablePointer<Int8>, outputPixelStride: Int, epilogue: Epilogue
+        output: UnsafeMutablePointer<Int8>, outputPixelStride: Int, epilogue: Epilogue,
+        prepared: UnsafeRawPointer? = nil
     ) {
         self.input = input
         self.inputPixelStride = inputPixelStride
@@ -33,6 +36,7 @@ public struct ConvolutionArguments {
         self.output = output
         self.outputPixelStride = outputPixelStride
         self.epilogue = epilogue
+        self.prepared = prepared
     }
 }
 
@@ -42,7 +46,8 @@ public struct ConvolutionArguments {
 /// An indirect matrix product: for a tile of output pixels a table of row pointers, one per tap and pixel, is built in
 /// scratch (padding taps point to a row of input zero points); then the micro-kernel runs over panels of output
 /// channels. A weight offset c adds c * (sum of all inputs of the pixel) to every output channel of a pixel; that
-/// product is computed once per pixel and block and handed to the micro-kernel.
+/// product is computed once per pixel and block and handed to the micro-kernel. `Convolution+Packed.swift` has the form
+/// that copies a block of inputs into the order in which its micro-kernel reads them.
 public struct Convolution: Sendable {
     public let geometry: ConvolutionGeometry
     let kernels: KernelSet
@@ -50,32 +55,42 @@ public struct Convolution: Sendable {
     public let kernel: Kernel
     /// Micro-kernel of a tile with one pixel.
     public let singlePixelKernel: Kernel
-    let widen: Kernel?
+    /// Kernels beside a micro-kernel that reads packed inputs.
+    let packed: PackedKernels?
     let layout: ScratchLayout
+    let packedLayout: PackedLayout
 
     /// Chooses kernels for `geometry`: a pure function of its arguments.
     public init(_ geometry: ConvolutionGeometry, traits: Packing.WeightTraits = .init(), kernels: KernelSet) {
         self.geometry = geometry
         self.kernels = kernels
         layout = ScratchLayout(geometry)
+        packedLayout = PackedLayout(geometry)
         if geometry.isDepthwise {
             kernel = Convolution.depthwiseKernel(geometry, traits, kernels)
             singlePixelKernel = kernel
-            widen = nil
+            packed = nil
         } else if traits.containsMinus128 && !kernels.gemm.takesAnyWeight {
             kernel = kernels.gemmAnyWeight
             singlePixelKernel = kernel
-            widen = nil
+            packed = nil
+        } else if kernels.gemm.family == .gemmUInt8Int8 && packedLayout.depth > PackedLayout.maximumDepth {
+            kernel = Kernel.scalarGemm
+            singlePixelKernel = kernel
+            packed = nil
         } else {
             kernel = kernels.gemm
             singlePixelKernel = kernels.gemmSinglePixel
-            widen = kernels.widen
+            packed = kernels.packed
         }
     }
 
     /// Bytes of scratch that each thread needs, 64-byte aligned: the same for every instruction set, so that it can be
     /// planned ahead.
-    public static func scratchByteCount(_ geometry: ConvolutionGeometry) -> Int { ScratchLayout(geometry).byteCount }
+    public static func scratchByteCount(_ geometry: ConvolutionGeometry) -> Int {
+        let rows = ScratchLayout(geometry).byteCount
+        return geometry.isDepthwise ? rows : max(rows, PackedLayout(geometry).byteCount)
+    }
 
     /// Computes one part of the output. Parts may run at the same time, each with its own scratch.
     /// - Precondition: pointers and strides fit the geometry; tensors and weights are followed by
@@ -84,6 +99,8 @@ public struct Convolution: Sendable {
     public func run(_ arguments: ConvolutionArguments, part: Part = .whole, scratch: UnsafeMutableRawPointer) {
         if geometry.isDepthwise {
             runDepthwise(arguments, part: part, scratch: scratch)
+        } else if let packed {
+            runPacked(arguments, packed, part: part, scratch: scratch)
         } else {
             runGemm(arguments, part: part, scratch: scratch)
         }
@@ -101,10 +118,6 @@ public struct Convolution: Sendable {
         let rowsOffset: Int
         /// Offset of the int32 that a weight offset adds to each pixel of a block.
         let pixelBiasOffset: Int
-        /// Offset of the widened rows.
-        let wideOffset: Int
-        /// Values of one widened pixel, all taps.
-        let widePixelStride: Int
         /// Tiles prepared before the panels run over them.
         let blockTiles: Int
         let byteCount: Int
@@ -114,18 +127,14 @@ public struct Convolution: Sendable {
             let channels = g.isDepthwise ? g.inputChannels : g.inputChannelsPerGroup
             zeroRowBytes = align(channels + Packing.readAheadBytes)
             let depth = g.taps * Packing.quads(g) * Packing.quadWidth
-            // One widened pixel more than a cache line from a power of two, against set conflicts.
-            widePixelStride = (depth + 31) / 32 * 32 + 32
             let groupWeightBytes = depth * Packing.panels(g) * Packing.panelWidth
-            let tileBytes = Convolution.maximumTile * widePixelStride * 2
+            let tileBytes = 2 * Convolution.maximumTile * (depth + 32)
             // Where weights outgrow a cache, as many tiles as another level holds; else as many as stay in the first.
             let blockBytes = groupWeightBytes <= 192 << 10 ? 16 << 10 : 192 << 10
             blockTiles = g.isDepthwise ? 1 : max(1, min(Convolution.maximumBlock, blockBytes / tileBytes))
             rowsOffset = zeroRowBytes
             pixelBiasOffset = rowsOffset + align(blockTiles * g.taps * Convolution.maximumTile * 8)
-            wideOffset = pixelBiasOffset + (g.isDepthwise ? 0 : align(blockTiles * Convolution.maximumTile * 4))
-            let widePixels = min(blockTiles * Convolution.maximumTile, g.outputPixels)
-            byteCount = g.isDepthwise ? wideOffset : wideOffset + align(widePixels * widePixelStride * 2)
+            byteCount = pixelBiasOffset + (g.isDepthwise ? 0 : align(blockTiles * Convolution.maximumTile * 4))
         }
     }
 
@@ -237,7 +246,6 @@ public struct Convolution: Sendable {
         let panelBytes = g.taps * quads * Packing.panelWidth * Packing.quadWidth
         let panelsPerGroup = Packing.panels(g)
         let rows = (scratch + layout.rowsOffset).assumingMemoryBound(to: UnsafeRawPointer?.self)
-        let wide = (scratch + layout.wideOffset).assumingMemoryBound(to: Int16.self)
         let input = UnsafeRawPointer(a.input + group * g.inputChannelsPerGroup)
         let rowsPerTile = g.taps * tile
         let pixelBias = (scratch + layout.pixelBiasOffset).assumingMemoryBound(to: Int32.self)
@@ -257,24 +265,9 @@ public struct Convolution: Sendable {
                     UnsafePointer(tileRows), Int32(column), Int32(g.taps), Int32(g.inputChannelsPerGroup), Int32(valid),
                     a.weightOffset, pixelBias + tileIndex * tile)
             }
-            if let widen, g.taps > 1 {
-                let values = wide + tileIndex * tile * layout.widePixelStride
-                widenRows(widen, rows: tileRows, output: values, tile: column, quads: quads, pixels: valid)
-                for p in 0..<column {
-                    tileRows[p] = UnsafeRawPointer(values + min(p, valid - 1) * layout.widePixelStride)
-                }
-            }
             tileIndex += 1
             start += valid
         }
-        if let widen, g.taps == 1 {
-            // With one tap the tables of all tiles are one.
-            widenRows(widen, rows: rows, output: wide, tile: 1, quads: quads, pixels: pixels.count)
-            for p in 0..<tileIndex * tile {
-                rows[p] = UnsafeRawPointer(wide + min(p, pixels.count - 1) * layout.widePixelStride)
-            }
-        }
-
         // Several tiles: panel by panel, so that a panel is read from the nearest cache by all tiles but the first.
         let panelsPerCall = tileIndex > 1 ? max(1, (16 << 10) / panelBytes) : panels.count
         var panel = panels.lowerBound
@@ -286,8 +279,8 @@ public struct Convolution: Sendable {
                 rows: nil, weights: a.weights + packedPanel * panelBytes,
                 bias: a.bias + packedPanel * Packing.panelWidth, pixelBias: nil,
                 scales: a.scales + packedPanel * Packing.panelWidth, output: nil,
-                outputPixelStride: a.outputPixelStride, taps: Int32(widen == nil ? g.taps : 1),
-                quads: Int32(widen == nil ? quads : g.taps * quads), pixels: 0, channels: Int32(channels),
+                outputPixelStride: a.outputPixelStride, taps: Int32(g.taps), quads: Int32(quads), pixels: 0,
+                channels: Int32(channels),
                 zeroPoint: a.epilogue.output.zeroPoint, lowest: a.epilogue.output.lowest,
                 highest: a.epilogue.output.highest)
             let outputChannel = group * g.outputChannelsPerGroup + panel * Packing.panelWidth
@@ -318,17 +311,5 @@ public struct Convolution: Sendable {
         } else {
             gemmInt8Scalar(arguments)
         }
-    }
-
-    @inline(__always)
-    private func widenRows(
-        _ kernel: Kernel, rows: UnsafeMutablePointer<UnsafeRawPointer?>, output: UnsafeMutablePointer<Int16>, tile: Int,
-        quads: Int, pixels: Int
-    ) {
-        kernel.markExecuted()
-        var arguments = swiftlet_widen_s8_arguments(
-            rows: UnsafePointer(rows), output: output, outputPixelStride: layout.widePixelStride, tile: Int32(tile),
-            taps: Int32(geometry.taps), quads: Int32(quads), pixels: Int32(pixels))
-        kernel.entry.pointee.function.widen_s8(&arguments)
     }
 }

@@ -4,10 +4,10 @@ import CKernels
 public enum KernelFamily: UInt8, Sendable {
     /// Tile of an int8 convolution, int8 rows.
     case gemmInt8 = 0
-    /// Tile of an int8 convolution, rows widened to int16.
-    case gemmInt16Int8 = 1
-    /// Widens the rows that `gemmInt16Int8` reads.
-    case widenInt8 = 2
+    /// Block of an int8 convolution, inputs packed as uint8.
+    case gemmUInt8Int8 = 1
+    /// Packs the inputs that `gemmUInt8Int8` reads.
+    case packUInt8 = 2
     case depthwiseInt8 = 3
     case addInt8 = 4
     case multiplyInt8 = 5
@@ -22,6 +22,8 @@ public enum KernelFamily: UInt8, Sendable {
     case depthwise3x3Int8 = 11
     /// Whole rows of a depthwise convolution, 5 × 5.
     case depthwise5x5Int8 = 12
+    /// Sorts the weights that `gemmUInt8Int8` reads, once.
+    case scanInt8 = 13
 }
 
 /// One entry of the list of kernels (`kernels.def`): every kernel of every architecture is listed on all of them.
@@ -89,7 +91,7 @@ public struct KernelSet: Sendable, Equatable {
 
     let gemm: Kernel
     let gemmSinglePixel: Kernel
-    let widen: Kernel?
+    let packed: PackedKernels?
     /// For weights that contain -128 or, depthwise, have an offset: the 16-bit sums of most NEON kernels overflow.
     let gemmAnyWeight: Kernel
     let depthwise: Kernel
@@ -110,7 +112,7 @@ public struct KernelSet: Sendable, Equatable {
         self.features = features
         isa = forcing ?? features.bestISA
         let order = isa.fallbacks
-        (gemm, widen) = KernelSet.gemmKernel(order, features, singlePixel: false)
+        (gemm, packed) = KernelSet.gemmKernel(order, features, singlePixel: false)
         (gemmSinglePixel, _) = KernelSet.gemmKernel(order, features, singlePixel: true)
         gemmAnyWeight = gemm.takesAnyWeight ? gemm : KernelSet.first(.gemmInt8AnyWeight, order, features)
         depthwise = KernelSet.first(.depthwiseInt8, order, features)
@@ -137,7 +139,7 @@ public struct KernelSet: Sendable, Equatable {
         return nil
     }
 
-    private static func find(
+    static func find(
         _ family: KernelFamily, _ isa: ISA, _ features: CPUFeatures, singlePixel: Bool
     ) -> Kernel? {
         var best: Kernel?
@@ -152,20 +154,37 @@ public struct KernelSet: Sendable, Equatable {
 
     private static func gemmKernel(
         _ order: [ISA], _ features: CPUFeatures, singlePixel: Bool
-    ) -> (Kernel, Kernel?) {
+    ) -> (Kernel, PackedKernels?) {
         for isa in order {
             if let kernel = find(.gemmInt8, isa, features, singlePixel: singlePixel) { return (kernel, nil) }
-            if let kernel = find(.gemmInt16Int8, isa, features, singlePixel: singlePixel),
-                let widen = find(.widenInt8, isa, features, singlePixel: false)
+            if let kernel = find(.gemmUInt8Int8, isa, features, singlePixel: singlePixel),
+                let pack = find(.packUInt8, isa, features, singlePixel: false),
+                let scan = find(.scanInt8, isa, features, singlePixel: false)
             {
-                return (kernel, widen)
+                return (kernel, PackedKernels(pack: pack, scan: scan))
             }
         }
-        return (find(.gemmInt8, .scalar, features, singlePixel: singlePixel).unsafelyUnwrapped, nil)
+        return (Kernel.scalarGemm, nil)
     }
+
+    /// Whether the choice of kernels depends on the weights.
+    public var dependsOnWeights: Bool { gemmAnyWeight != gemm || depthwiseAnyWeight != depthwise }
+}
+
+/// The kernels that prepare what a packed micro-kernel reads.
+struct PackedKernels: Sendable, Equatable {
+    /// Packs inputs.
+    let pack: Kernel
+    /// Sorts weights.
+    let scan: Kernel
 }
 
 extension Kernel {
+    /// The reference of the int8 micro-kernels.
+    static var scalarGemm: Kernel {
+        KernelSet.find(.gemmInt8, .scalar, [], singlePixel: false).unsafelyUnwrapped
+    }
+
     /// Whether it computes whole rows of a depthwise convolution.
     var isDepthwiseRows: Bool { family == .depthwise3x3Int8 || family == .depthwise5x5Int8 }
 

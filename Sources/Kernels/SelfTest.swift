@@ -202,10 +202,10 @@ struct KernelTest {
             var random = TestRandom(seed: UInt64(kernel.index * 1000 + number + 1))
             let isEqual =
                 switch kernel.family {
-                case .gemmInt8, .gemmInt16Int8, .gemmInt8AnyWeight:
+                case .gemmInt8, .gemmUInt8Int8, .gemmInt8AnyWeight:
                     convolution(kernels, &random, number, depthwise: false)
-                // The widening kernel has no result of its own: it runs under the kernels that read it.
-                case .widenInt8: convolution(kernels, &random, number, depthwise: false)
+                // No results of their own: they run under the kernel that reads what they write.
+                case .packUInt8, .scanInt8: convolution(kernels, &random, number, depthwise: false)
                 case .depthwiseInt8, .depthwiseInt8AnyWeight, .depthwise3x3Int8, .depthwise5x5Int8:
                     convolution(kernels, &random, number, depthwise: true)
                 case .addInt8: elementwise(&random, number, isAddition: true)
@@ -280,11 +280,18 @@ struct KernelTest {
         let parts = random.int(1...3)
         let scratch = UnsafeMutableRawPointer.allocate(
             byteCount: Convolution.scratchByteCount(g), alignment: 64)
-        defer { scratch.deallocate() }
+        let preparation = UnsafeMutableRawPointer.allocate(byteCount: prepared.preparedByteCount, alignment: 64)
+        defer {
+            scratch.deallocate()
+            preparation.deallocate()
+        }
         output.withUnsafeMutableBufferPointer { output in
             input.withUnsafeBufferPointer { input in
                 padded(packed.bytes).withUnsafeBufferPointer { weights in
                     packedBias.withUnsafeBufferPointer { bias in
+                        prepared.prepare(
+                            weights: weights.baseAddress.unsafelyUnwrapped, bias: bias.baseAddress.unsafelyUnwrapped,
+                            into: preparation)
                         packedScales.withUnsafeBufferPointer { scales in
                             table.withUnsafeBufferPointer { table in
                                 residual.withUnsafeBufferPointer { residual in
@@ -303,7 +310,8 @@ struct KernelTest {
                                         bias: bias.baseAddress.unsafelyUnwrapped,
                                         scales: scales.baseAddress.unsafelyUnwrapped,
                                         output: output.baseAddress.unsafelyUnwrapped,
-                                        outputPixelStride: outputStride, epilogue: epilogue)
+                                        outputPixelStride: outputStride, epilogue: epilogue,
+                                        prepared: UnsafeRawPointer(preparation))
                                     for part in 0..<parts {
                                         prepared.run(
                                             arguments, part: Part(index: part, of: parts), scratch: scratch)
@@ -482,10 +490,11 @@ extension Convolution {
         self.geometry = geometry
         self.kernels = kernels
         layout = ScratchLayout(geometry)
-        let isWidening = kernel.family == .widenInt8
-        self.kernel = isWidening ? kernels.gemm : kernel
+        packedLayout = PackedLayout(geometry)
+        let isPacked = kernel.family == .gemmUInt8Int8 || kernel.family == .packUInt8 || kernel.family == .scanInt8
+        packed = isPacked ? kernels.packed : nil
+        self.kernel = isPacked ? kernels.gemm : kernel
         singlePixelKernel = self.kernel
-        widen = self.kernel.family == .gemmInt16Int8 ? kernels.widen : nil
     }
 }
 

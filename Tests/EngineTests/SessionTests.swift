@@ -75,7 +75,7 @@ final class SessionTests: XCTestCase {
         XCTAssertTrue(session.kernelName(of: 0).hasPrefix("swiftlet_gemm"))
         XCTAssertTrue(session.kernelName(of: 1).hasPrefix("swiftlet_depthwise"))
         XCTAssertEqual(session.kernelName(of: 5), "portable")
-        XCTAssertEqual(session.memoryByteCount, model.sessionByteCount(threadCount: 1))
+        XCTAssertEqual(session.memoryByteCount, model.sessionByteCount(threadCount: 1, kernels: session.kernels))
     }
 
     func testForcedISAThatTheCPULacks() throws {

@@ -87,7 +87,7 @@ final class SelectionTests: XCTestCase {
              "swiftlet_depthwise_s8_1x1__scalar"),
             ([.rvv], .scalar, ["swiftlet_gemm_s8_1x8__scalar", "swiftlet_gemm_s8_1x8__scalar"],
              "swiftlet_depthwise_s8_1x1__scalar"),
-            ([.avx2, .avxvnni], .avx2, ["swiftlet_gemm_s16s8_6x8__avx2", "swiftlet_gemm_s16s8_1x8__avx2"],
+            ([.avx2, .avxvnni], .avx2, ["swiftlet_gemm_u8s8_12x8__avx2", "swiftlet_gemm_u8s8_12x8__avx2"],
              "swiftlet_depthwise_s8_4x16__avx2"),
             ([.neon], .neon, ["swiftlet_gemm_s8_2x8__neon", "swiftlet_gemm_s8_2x8__neon"],
              "swiftlet_depthwise_s8_2x16__neon"),
@@ -115,7 +115,7 @@ final class SelectionTests: XCTestCase {
             XCTAssertEqual(names(set, depthwise, minus128: true).first, "swiftlet_depthwiseany_s8_2x16__neon")
         }
         XCTAssertEqual(
-            names(try KernelSet(features: [.avx2]), general, minus128: true).first, "swiftlet_gemm_s16s8_6x8__avx2")
+            names(try KernelSet(features: [.avx2]), general, minus128: true).first, "swiftlet_gemm_u8s8_12x8__avx2")
         XCTAssertEqual(
             names(try KernelSet(features: []), general, minus128: true).first, "swiftlet_gemm_s8_1x8__scalar")
     }

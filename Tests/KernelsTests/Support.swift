@@ -89,6 +89,7 @@ struct ConvolutionCase {
         traits.hasOffset = weightOffset != 0
         traits.hasSmallScales = scales.allSatisfy { abs($0) <= Packing.WeightTraits.smallScale }
         let convolution = Convolution(g, traits: traits, kernels: kernels)
+        let preparation = Guarded(byteCount: convolution.preparedByteCount, fill: 0xC3)
         (input + readAhead).withUnsafeBufferPointer { input in
             (packed.bytes + readAhead).withUnsafeBufferPointer { weights in
                 packedBias.withUnsafeBufferPointer { bias in
@@ -104,13 +105,16 @@ struct ConvolutionCase {
                                         ownZeroPoint: sum.aZeroPoint, ownMultiplier: sum.aMultiplier,
                                         output: sum.output)
                                 }
+                                convolution.prepare(
+                                    weights: weights.baseAddress!, bias: bias.baseAddress!, into: preparation.base)
                                 let arguments = ConvolutionArguments(
                                     input: input.baseAddress!, inputPixelStride: g.inputChannels,
                                     inputZeroPoint: inputZeroPoint, weights: weights.baseAddress!,
                                     weightOffset: weightOffset,
                                     bias: bias.baseAddress!, scales: scales.baseAddress!,
                                     output: output.base.assumingMemoryBound(to: Int8.self),
-                                    outputPixelStride: g.outputChannels, epilogue: epilogue)
+                                    outputPixelStride: g.outputChannels, epilogue: epilogue,
+                                    prepared: UnsafeRawPointer(preparation.base))
                                 for part in (0..<parts).reversed() {
                                     convolution.run(
                                         arguments, part: Part(index: part, of: parts), scratch: scratch.base)
@@ -122,6 +126,7 @@ struct ConvolutionCase {
             }
         }
         XCTAssertTrue(scratch.isIntact, "a kernel wrote outside its scratch", file: file, line: line)
+        XCTAssertTrue(preparation.isIntact, "more was prepared than announced", file: file, line: line)
         XCTAssertTrue(output.isIntact, "a kernel wrote outside its output", file: file, line: line)
         return Array(
             UnsafeBufferPointer(

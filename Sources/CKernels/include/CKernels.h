@@ -20,7 +20,7 @@ uint32_t swiftlet_cpu_features(void);
 // `tile` is the kernel's own number of pixels; entries of `rows` past `pixels` repeat a valid one.
 // `pixelBias` is null for zeros, else has `tile` elements. All sums wrap.
 typedef struct {
-    const void *const *rows;    // int8 rows (gemm_s8) or int16 rows (gemm_s16s8), one per tap and pixel
+    const void *const *rows;    // int8 rows, one per tap and pixel
     const int8_t *weights;
     const int32_t *bias;
     const int32_t *pixelBias;
@@ -36,17 +36,71 @@ typedef struct {
     int32_t highest;
 } swiftlet_gemm_s8_arguments;
 
-// Widens int8 rows to int16 rows: for each of `pixels` pixels, the taps one after the other, 4 * quads values each, at
-// output + pixel * outputPixelStride (in values). Writes up to 16 values past the last one.
+// `pixels` output pixels as `tiles` tiles whose sizes differ by at most one: the first pixel of a tile.
+static inline int32_t swiftlet_tile_start(int32_t pixels, int32_t tiles, int32_t tile) {
+    return (int32_t)((uint32_t)pixels * (uint32_t)tile / (uint32_t)tiles);
+}
+
+// Packs int8 inputs for gemm_u8s8. Tile t of P pixels, at most the kernel's own, at output + t * tileStride:
+//   [quad 0..<taps * quads][pixel 0..<P][input 0..<4], each value x as uint8 x + 128.
+// Rows are given one per tap and pixel, rows[tap * pixels + pixel], or, with one tap, as input and stride (rows null).
+// Writes at most 48 * taps * quads bytes of a tile; pixels * tiles is less than 2^31.
 typedef struct {
-    const void *const *rows;
-    int16_t *output;
-    intptr_t outputPixelStride;
-    int32_t tile;
+    const int8_t *const *rows;
+    const int8_t *input;
+    intptr_t inputPixelStride;
+    uint8_t *output;
+    intptr_t tileStride;
     int32_t taps;
     int32_t quads;
     int32_t pixels;
-} swiftlet_widen_s8_arguments;
+    int32_t tiles;
+} swiftlet_pack_u8_arguments;
+
+// What scan_s8 writes per panel: this many counts, then as many indices of quads, in this order:
+//   0  pairs of quads that VPMADDUBSW sums exactly in 16 bits, both together
+//   1  quads that it sums exactly alone
+//   2  quads that it sums exactly with the inputs ordered 0 2 1 3
+//   3  the same, ordered 0 3 1 2
+//   4  quads that need 32 bits
+// Quads of zeros are in none. `listStride` counts elements and is at least SWIFTLET_SCAN_COUNTS + quads.
+enum { SWIFTLET_SCAN_COUNTS = 8 };
+
+// Sorts the quads of packed weights (see Packing.swift) for gemm_u8s8; correctedBias = bias - 128 * sum of the weights
+// of each channel, wrapping, 8 per panel. `temporary` has 4 * quads elements; quads, of all taps, is at most 65535.
+typedef struct {
+    const int8_t *weights;
+    const int32_t *bias;
+    int32_t *correctedBias;
+    uint16_t *lists;
+    intptr_t listStride;
+    uint16_t *temporary;
+    int32_t quads;
+    int32_t panels;
+    int32_t joins;    // 0: no pairs of quads
+} swiftlet_scan_s8_arguments;
+
+// A block of an int8 convolution: all tiles of packed inputs by consecutive panels of weights. Bias and lists as
+// scan_s8 made them; pixelBias null or one per pixel; otherwise as swiftlet_gemm_s8_arguments.
+typedef struct {
+    const uint8_t *activations;
+    intptr_t tileStride;
+    const int8_t *weights;
+    intptr_t panelStride;
+    const uint16_t *lists;
+    intptr_t listStride;
+    const int32_t *bias;
+    const int32_t *pixelBias;
+    const float *scales;
+    int8_t *output;
+    intptr_t outputPixelStride;
+    int32_t pixels;
+    int32_t tiles;
+    int32_t channels;
+    int32_t zeroPoint;
+    int32_t lowest;
+    int32_t highest;
+} swiftlet_gemm_u8s8_arguments;
 
 // pixelBias[p] = factor * sum over tap and i in 0..<inputs of rows[tap * tile + p][i], int8, wrapping, for p < pixels; 0
 // for the rest of the tile. Reads up to 7 bytes past the end of a row.
@@ -176,8 +230,8 @@ typedef struct {
 
 typedef union {
     void (*gemm_s8)(const swiftlet_gemm_s8_arguments *);
-    void (*gemm_s16s8)(const swiftlet_gemm_s8_arguments *);
-    void (*widen_s8)(const swiftlet_widen_s8_arguments *);
+    void (*gemm_u8s8)(const swiftlet_gemm_u8s8_arguments *);
+    void (*pack_u8)(const swiftlet_pack_u8_arguments *);
     void (*depthwise_s8)(const swiftlet_depthwise_s8_arguments *);
     void (*add_s8)(const swiftlet_add_s8_arguments *);
     void (*mul_s8)(const swiftlet_mul_s8_arguments *);
@@ -191,13 +245,14 @@ typedef union {
     // By kernel size.
     void (*depthwise3x3_s8)(const swiftlet_depthwise_rows_s8_arguments *);
     void (*depthwise5x5_s8)(const swiftlet_depthwise_rows_s8_arguments *);
+    void (*scan_s8)(const swiftlet_scan_s8_arguments *);
 } swiftlet_kernel_function;
 
 // Families, in the order of the union.
 enum {
     SWIFTLET_FAMILY_gemm_s8 = 0,
-    SWIFTLET_FAMILY_gemm_s16s8 = 1,
-    SWIFTLET_FAMILY_widen_s8 = 2,
+    SWIFTLET_FAMILY_gemm_u8s8 = 1,
+    SWIFTLET_FAMILY_pack_u8 = 2,
     SWIFTLET_FAMILY_depthwise_s8 = 3,
     SWIFTLET_FAMILY_add_s8 = 4,
     SWIFTLET_FAMILY_mul_s8 = 5,
@@ -208,6 +263,7 @@ enum {
     SWIFTLET_FAMILY_depthwiseany_s8 = 10,
     SWIFTLET_FAMILY_depthwise3x3_s8 = 11,
     SWIFTLET_FAMILY_depthwise5x5_s8 = 12,
+    SWIFTLET_FAMILY_scan_s8 = 13,
 };
 
 // Instruction sets, numbered as `ISA` in Swift.

@@ -69,7 +69,9 @@ extension IntegerConvolution {
         let geometry = geometry
         let packed = (weights + weightsOffset).assumingMemoryBound(to: Int8.self)
         var lowest: Int8 = 0
-        for i in 0..<Packing.weightByteCount(geometry) { lowest = min(lowest, packed[i]) }
+        if kernels.dependsOnWeights {
+            for i in 0..<Packing.weightByteCount(geometry) { lowest = min(lowest, packed[i]) }
+        }
         let scales = (weights + scalesOffset).assumingMemoryBound(to: Float.self)
         var largest: Float = 0
         for channel in 0..<geometry.outputChannels {
@@ -83,6 +85,13 @@ extension IntegerConvolution {
             kernels: kernels)
     }
 
+    /// Fills the `preparedByteCount` bytes at `memory`.
+    func prepare(_ kernels: borrowing Kernels.Convolution, weights: UnsafeRawPointer, into memory: UnsafeMutableRawPointer) {
+        kernels.prepare(
+            weights: (weights + weightsOffset).assumingMemoryBound(to: Int8.self),
+            bias: (weights + biasOffset).assumingMemoryBound(to: Int32.self), into: memory)
+    }
+
     func run(_ context: ExecutionContext, part: Part, kernels: borrowing Kernels.Convolution) {
         let arguments = ConvolutionArguments(
             input: UnsafePointer(context.arenaInt8(input.offset)), inputPixelStride: input.pixelStride,
@@ -93,7 +102,8 @@ extension IntegerConvolution {
             epilogue: Epilogue(
                 output: OutputRange(
                     zeroPoint: outputZeroPoint, lowest: Int32(clampMin), highest: Int32(clampMax)),
-                table: tableOffset.map { context.weightsInt8($0) }, residual: add.map { $0.residual(in: context) }))
+                table: tableOffset.map { context.weightsInt8($0) }, residual: add.map { $0.residual(in: context) }),
+            prepared: context.prepared)
         kernels.run(arguments, part: part, scratch: context.scratch)
     }
 }

@@ -1,0 +1,188 @@
+import CKernels
+
+/// The form of an int8 convolution whose micro-kernel reads packed inputs: the inputs of a block of output pixels are
+/// copied into scratch once, tile by tile, in the order in which the micro-kernel reads them, padding taps included;
+/// then panels of weights run over the tiles while both stay in the nearest caches.
+///
+/// At session start `prepare` sorts the weights by the instructions that compute them exactly. The weights stay where
+/// they are: what is prepared are lists of indices, two bytes per quad, and a bias.
+extension Convolution {
+    /// How blocks are cut and where things lie in a thread's scratch. The same for every instruction set.
+    struct PackedLayout: Sendable {
+        /// Quads of all taps.
+        let depth: Int
+        /// Most pixels of a block.
+        let blockPixels: Int
+        /// Bytes from one packed tile to the next.
+        let tileStride: Int
+        /// Offset of the row pointers of one tile; the row of input zero points lies before them.
+        let rowsOffset: Int
+        /// Offset of the int32 that a weight offset adds to each pixel of a block.
+        let pixelBiasOffset: Int
+        /// Offset of the packed tiles.
+        let packedOffset: Int
+        let byteCount: Int
+
+        /// Most pixels of a tile of any packed micro-kernel.
+        static let maximumTile = 12
+        /// Deepest filter that a list of 16-bit indices describes.
+        static let maximumDepth = 65535
+
+        init(_ g: ConvolutionGeometry) {
+            func align(_ n: Int) -> Int { (n + 63) / 64 * 64 }
+            depth = g.taps * Packing.quads(g)
+            let pixelBytes = depth * Packing.quadWidth
+            let weightBytes = Packing.panels(g) * Packing.panelWidth * pixelBytes
+            // Small weights stay in the first cache beside a small block; large ones are read once for a large block.
+            let blockBytes = weightBytes <= 16 << 10 ? 16 << 10 : (weightBytes <= 128 << 10 ? 128 << 10 : 256 << 10)
+            blockPixels = min(max(blockBytes / pixelBytes, PackedLayout.maximumTile), 4096, g.outputPixels)
+            tileStride = align(pixelBytes * PackedLayout.maximumTile)
+            rowsOffset = align(g.inputChannelsPerGroup + Packing.readAheadBytes)
+            pixelBiasOffset = rowsOffset + align(g.taps * PackedLayout.maximumTile * 8)
+            packedOffset = pixelBiasOffset + align(blockPixels * 4)
+            byteCount = packedOffset + PackedLayout.tiles(blockPixels) * tileStride
+        }
+
+        /// Tiles of a block.
+        static func tiles(_ pixels: Int) -> Int { (pixels + maximumTile - 1) / maximumTile }
+    }
+
+    /// What a session keeps of one convolution: the corrected bias, then the lists of each panel.
+    private struct PreparedLayout {
+        let panels: Int
+        /// Elements from one panel's list to the next.
+        let listStride: Int
+        let listsOffset: Int
+        let byteCount: Int
+
+        init(_ g: ConvolutionGeometry, depth: Int) {
+            panels = g.groups * Packing.panels(g)
+            listStride = Int(SWIFTLET_SCAN_COUNTS) + (depth + 7) / 8 * 8
+            listsOffset = (panels * Packing.panelWidth * 4 + 63) / 64 * 64
+            byteCount = (listsOffset + panels * listStride * 2 + 63) / 64 * 64
+        }
+    }
+
+    /// Bytes that `prepare` writes, a multiple of 64; 0 where nothing is prepared.
+    public var preparedByteCount: Int {
+        packed == nil ? 0 : PreparedLayout(geometry, depth: packedLayout.depth).byteCount
+    }
+
+    /// Prepares what `run` needs beside these packed weights and this folded bias. Once per session, at its start: it
+    /// allocates memory for its own time.
+    /// - Precondition: `memory` has `preparedByteCount` bytes, 64-byte aligned.
+    public func prepare(weights: UnsafePointer<Int8>, bias: UnsafePointer<Int32>, into memory: UnsafeMutableRawPointer) {
+        guard let packed else { return }
+        let prepared = PreparedLayout(geometry, depth: packedLayout.depth)
+        let temporary = UnsafeMutablePointer<UInt16>.allocate(capacity: 4 * packedLayout.depth)
+        defer { temporary.deallocate() }
+        packed.scan.markExecuted()
+        var arguments = swiftlet_scan_s8_arguments(
+            weights: weights, bias: bias, correctedBias: memory.assumingMemoryBound(to: Int32.self),
+            lists: (memory + prepared.listsOffset).assumingMemoryBound(to: UInt16.self),
+            listStride: prepared.listStride, temporary: temporary, quads: Int32(packedLayout.depth),
+            panels: Int32(prepared.panels), joins: geometry.outputPixels >= 4 ? 1 : 0)
+        packed.scan.entry.pointee.function.scan_s8(&arguments)
+    }
+
+    func runPacked(
+        _ a: ConvolutionArguments, _ packed: PackedKernels, part: Part, scratch: UnsafeMutableRawPointer
+    ) {
+        let g = geometry
+        let panelsPerGroup = Packing.panels(g)
+        let panels = g.groups * panelsPerGroup
+        // Threads share out whichever is longer, so that each reads the least; channels come in whole panels.
+        let byChannels =
+            part.count > 1
+            && (g.outputChannels > g.outputPixels ? panels >= 8 * part.count : g.outputPixels < 8 * part.count)
+        let pixelRange = byChannels ? 0..<g.outputPixels : part.range(of: g.outputPixels)
+        let panelRange = byChannels ? part.range(of: panels) : 0..<panels
+        if pixelRange.isEmpty || panelRange.isEmpty { return }
+        if !g.isPointwise {
+            scratch.initializeMemory(as: Int8.self, repeating: a.inputZeroPoint, count: packedLayout.rowsOffset)
+        }
+        let blocks = (pixelRange.count + packedLayout.blockPixels - 1) / packedLayout.blockPixels
+        for group in panelRange.lowerBound / panelsPerGroup...(panelRange.upperBound - 1) / panelsPerGroup {
+            let base = group * panelsPerGroup
+            let first = max(panelRange.lowerBound - base, 0)
+            let end = min(panelRange.upperBound - base, panelsPerGroup)
+            for block in 0..<blocks {
+                let start = pixelRange.lowerBound + pixelRange.count * block / blocks
+                let stop = pixelRange.lowerBound + pixelRange.count * (block + 1) / blocks
+                packBlock(a, packed.pack, group: group, pixels: start..<stop, scratch: scratch)
+                runPackedBlock(a, group: group, panels: first..<end, pixels: start..<stop, scratch: scratch)
+            }
+        }
+    }
+
+    /// Packs the inputs of one group for one block, and sums them where the weights have an offset.
+    private func packBlock(
+        _ a: ConvolutionArguments, _ kernel: Kernel, group: Int, pixels: Range<Int>, scratch: UnsafeMutableRawPointer
+    ) {
+        let g = geometry
+        let input = a.input + group * g.inputChannelsPerGroup
+        let output = (scratch + packedLayout.packedOffset).assumingMemoryBound(to: UInt8.self)
+        let tiles = Int32(PackedLayout.tiles(pixels.count))
+        var arguments = swiftlet_pack_u8_arguments(
+            rows: nil, input: input + pixels.lowerBound * a.inputPixelStride, inputPixelStride: a.inputPixelStride,
+            output: output, tileStride: packedLayout.tileStride, taps: Int32(g.taps), quads: Int32(Packing.quads(g)),
+            pixels: Int32(pixels.count), tiles: tiles)
+        kernel.markExecuted()
+        let function = kernel.entry.pointee.function.pack_u8.unsafelyUnwrapped
+        if g.isPointwise && a.weightOffset == 0 { return function(&arguments) }
+
+        let rows = (scratch + packedLayout.rowsOffset).assumingMemoryBound(to: UnsafeRawPointer?.self)
+        arguments.rows = UnsafeRawPointer(rows).assumingMemoryBound(to: UnsafePointer<Int8>?.self)
+        arguments.tiles = 1
+        let pixelBias = (scratch + packedLayout.pixelBiasOffset).assumingMemoryBound(to: Int32.self)
+        for tile in 0..<tiles {
+            let first = swiftlet_tile_start(Int32(pixels.count), tiles, tile)
+            arguments.pixels = swiftlet_tile_start(Int32(pixels.count), tiles, tile + 1) - first
+            arguments.output = output + Int(tile) * packedLayout.tileStride
+            buildRows(
+                rows, first: pixels.lowerBound + Int(first), pixels: Int(arguments.pixels),
+                tile: Int(arguments.pixels), input: input, inputPixelStride: a.inputPixelStride, elementBytes: 1,
+                zeroRow: scratch)
+            function(&arguments)
+            if a.weightOffset != 0 {
+                swiftlet_pixel_bias_s8(
+                    UnsafePointer(rows), arguments.pixels, Int32(g.taps), Int32(g.inputChannelsPerGroup),
+                    arguments.pixels, a.weightOffset, pixelBias + Int(first))
+            }
+        }
+    }
+
+    /// All panels in `panels` of one group for the pixels of one packed block.
+    private func runPackedBlock(
+        _ a: ConvolutionArguments, group: Int, panels: Range<Int>, pixels: Range<Int>, scratch: UnsafeMutableRawPointer
+    ) {
+        let g = geometry
+        let prepared = PreparedLayout(g, depth: packedLayout.depth)
+        let memory = a.prepared.unsafelyUnwrapped
+        let bias = memory.assumingMemoryBound(to: Int32.self)
+        let lists = (memory + prepared.listsOffset).assumingMemoryBound(to: UInt16.self)
+        let panelBytes = packedLayout.depth * Packing.panelWidth * Packing.quadWidth
+        let packedPanel = group * Packing.panels(g) + panels.lowerBound
+        let packedChannel = packedPanel * Packing.panelWidth
+        let firstChannel = panels.lowerBound * Packing.panelWidth
+        let channels = min(panels.upperBound * Packing.panelWidth, g.outputChannelsPerGroup) - firstChannel
+        let outputChannel = group * g.outputChannelsPerGroup + firstChannel
+        let pixelBias = (scratch + packedLayout.pixelBiasOffset).assumingMemoryBound(to: Int32.self)
+        var arguments = swiftlet_gemm_u8s8_arguments(
+            activations: (scratch + packedLayout.packedOffset).assumingMemoryBound(to: UInt8.self),
+            tileStride: packedLayout.tileStride, weights: a.weights + packedPanel * panelBytes,
+            panelStride: panelBytes, lists: lists + packedPanel * prepared.listStride, listStride: prepared.listStride,
+            bias: bias + packedChannel, pixelBias: a.weightOffset == 0 ? nil : UnsafePointer(pixelBias),
+            scales: a.scales + packedChannel,
+            output: a.output + (pixels.lowerBound * a.outputPixelStride + outputChannel),
+            outputPixelStride: a.outputPixelStride, pixels: Int32(pixels.count),
+            tiles: Int32(PackedLayout.tiles(pixels.count)), channels: Int32(channels),
+            zeroPoint: a.epilogue.output.zeroPoint, lowest: a.epilogue.output.lowest,
+            highest: a.epilogue.output.highest)
+        kernel.markExecuted()
+        kernel.entry.pointee.function.gemm_u8s8(&arguments)
+        a.epilogue.finish(
+            kernels, output: a.output, pixelStride: a.outputPixelStride, pixels: pixels,
+            channels: outputChannel..<outputChannel + channels)
+    }
+}

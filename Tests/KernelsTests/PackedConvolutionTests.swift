@@ -1,0 +1,115 @@
+import Kernels
+import XCTest
+
+/// Convolutions whose inputs are packed and whose weights are sorted by the instructions that compute them exactly.
+final class PackedConvolutionTests: XCTestCase {
+    private func pointwise(pixels: Int, inputs: Int, outputs: Int) -> ConvolutionGeometry {
+        ConvolutionGeometry(
+            inputHeight: 1, inputWidth: pixels, outputHeight: 1, outputWidth: pixels, inputChannelsPerGroup: inputs,
+            outputChannelsPerGroup: outputs)
+    }
+
+    /// Pairs and quads of weights whose products with 255 sum up to just inside or outside 16 bits.
+    func testSumsAtTheEdgeOf16Bits() throws {
+        let palettes: [[Int8]] = [
+            [64, 65, 63], [-64, -65, -63], [32, 33, 31, 0], [-32, -33, -31, 0], [127, 1, 2, 0], [-127, -128, -1, 0],
+            [64, -64, 32, -32, 0], [127, -128, 0, 1, -1], [127, -127, -128], [43, 42, -43, -42, 21],
+        ]
+        var random = Random(31)
+        let sets = try kernelSets()
+        for (number, palette) in palettes.enumerated() {
+            for pixels in [1, 3, 4, 13, 24] {
+                let geometry = pointwise(pixels: pixels, inputs: random.int(1...70), outputs: random.int(1...21))
+                var layer = ConvolutionCase(geometry, &random)
+                for i in layer.weights.indices { layer.weights[i] = palette[random.int(0...palette.count - 1)] }
+                let extremes: [Int8] = number % 2 == 0 ? [127, 127, 127, -128] : [127, 126]
+                for i in layer.input.indices { layer.input[i] = extremes[random.int(0...extremes.count - 1)] }
+                layer.bias = layer.bias.map { $0 &- 127 * Int32(geometry.inputChannelsPerGroup) * Int32(palette[0]) }
+                layer.scales = layer.scales.map { $0 / 8 }
+                let expected = layer.reference
+                for kernels in sets {
+                    XCTAssertEqual(layer.run(kernels), expected, "\(kernels.isa.text), \(palette), \(pixels) pixels")
+                }
+            }
+        }
+    }
+
+    /// Weights of every size, so that every list of quads is used and no list is empty.
+    func testSmallAndLargeWeights() throws {
+        var random = Random(32)
+        for bound in [0, 1, 20, 40, 60, 80, 100, 127] {
+            let geometry = pointwise(pixels: 29, inputs: 260, outputs: 40)
+            var layer = ConvolutionCase(geometry, &random)
+            for i in layer.weights.indices {
+                // Nearly normal, as trained weights are; some channels are zeros.
+                let sum = random.int(-bound...bound) + random.int(-bound...bound)
+                layer.weights[i] = i / 260 % 11 == 3 ? 0 : Int8(max(-128, min(127, sum)))
+            }
+            let expected = layer.reference
+            for kernels in try kernelSets() { XCTAssertEqual(layer.run(kernels), expected, kernels.isa.text) }
+        }
+    }
+
+    /// Every number of pixels of a tile, alone and behind others, with every remainder of inputs and outputs.
+    func testEveryTile() throws {
+        var random = Random(33)
+        let sets = try kernelSets()
+        for pixels in 1...40 {
+            let layer = ConvolutionCase(
+                pointwise(pixels: pixels, inputs: 13 + pixels % 7, outputs: 8 + pixels % 9), &random)
+            let expected = layer.reference
+            for kernels in sets {
+                XCTAssertEqual(layer.run(kernels, parts: 1 + pixels % 3), expected, "\(kernels.isa.text), \(pixels) pixels")
+            }
+        }
+    }
+
+    func testEveryInputZeroPointInThePadding() throws {
+        var random = Random(34)
+        let geometry = ConvolutionGeometry(
+            inputHeight: 3, inputWidth: 4, outputHeight: 3, outputWidth: 4, inputChannelsPerGroup: 5,
+            outputChannelsPerGroup: 9, kernelHeight: 3, kernelWidth: 3, padTop: 1, padLeft: 1)
+        let sets = try kernelSets()
+        for zeroPoint in Int8.min...Int8.max {
+            var layer = ConvolutionCase(geometry, &random)
+            layer.inputZeroPoint = zeroPoint
+            let expected = layer.reference
+            for kernels in sets { XCTAssertEqual(layer.run(kernels), expected, "\(kernels.isa.text), \(zeroPoint)") }
+        }
+    }
+
+    /// Layers of many blocks, of one panel, of more panels than a cache holds.
+    func testLargeLayers() throws {
+        var random = Random(35)
+        let shapes = [(3000, 17, 9), (700, 64, 130), (50, 600, 300), (14, 1500, 24)]
+        for (pixels, inputs, outputs) in shapes {
+            let layer = ConvolutionCase(pointwise(pixels: pixels, inputs: inputs, outputs: outputs), &random)
+            let sets = try kernelSets()
+            let expected = layer.run(sets[0])
+            for kernels in sets.dropFirst() {
+                for parts in [1, 2, 5] {
+                    XCTAssertEqual(layer.run(kernels, parts: parts), expected, "\(kernels.isa.text), \(parts) parts")
+                }
+            }
+        }
+    }
+
+    /// 16 bits index the quads of a filter; a deeper one runs on the reference kernel, which its name tells.
+    func testVeryDeepFilters() throws {
+        let kernels = try KernelSet(features: [.avx2])
+        let deepest = pointwise(pixels: 4, inputs: 65535 * 4, outputs: 8)
+        XCTAssertEqual(Convolution(deepest, kernels: kernels).kernel.name, "swiftlet_gemm_u8s8_12x8__avx2")
+        XCTAssertGreaterThan(Convolution(deepest, kernels: kernels).preparedByteCount, 0)
+        let deeper = pointwise(pixels: 4, inputs: 65535 * 4 + 1, outputs: 8)
+        XCTAssertEqual(Convolution(deeper, kernels: kernels).kernel.name, "swiftlet_gemm_s8_1x8__scalar")
+        XCTAssertEqual(Convolution(deeper, kernels: kernels).preparedByteCount, 0)
+    }
+
+    /// What is prepared costs little more than two bytes per 32 of weights.
+    func testPreparedBytes() throws {
+        let geometry = pointwise(pixels: 49, inputs: 512, outputs: 512)
+        let bytes = Convolution(geometry, kernels: try KernelSet(features: [.avx2])).preparedByteCount
+        XCTAssertEqual(bytes % 64, 0)
+        XCTAssertLessThan(bytes, Packing.weightByteCount(geometry) / 12)
+    }
+}
