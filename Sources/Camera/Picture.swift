@@ -43,7 +43,7 @@ public enum SourceError: Error, Sendable {
         """
     }
 
-    public var message: String {
+    @export(interface) public var message: String {
         switch self {
         case .unknownSource(let text, let expected): "source '\(text)': expected \(expected)"
         case .system(let error): error.message

@@ -11,7 +11,7 @@ public enum Source {
     /// Frames made by the caller.
     case memory(MemorySource)
 
-    public static func open(_ description: SourceDescription) throws(SourceError) -> Source {
+    @export(interface) public static func open(_ description: SourceDescription) throws(SourceError) -> Source {
         do throws(SystemError) {
             switch description {
             case .directory(let path):
@@ -36,7 +36,7 @@ public enum Source {
     }
 
     /// The next frame, in memory that is valid until the next call.
-    public func next() throws(SourceError) -> SourceEvent {
+    @export(interface) public func next() throws(SourceError) -> SourceEvent {
         do throws(SystemError) {
             switch self {
             case .files(let source): return source.next()
@@ -51,7 +51,7 @@ public enum Source {
     }
 
     /// Passes over one frame: `.picture` never, `.bad` when there was one, which is given up anyway.
-    public func skip() throws(SourceError) -> SkipOutcome {
+    @export(interface) public func skip() throws(SourceError) -> SkipOutcome {
         if case .files(let source) = self { return source.skip() ? .skipped : .end }
         switch try next() {
         case .picture, .bad: return .skipped

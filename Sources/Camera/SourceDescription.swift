@@ -16,7 +16,7 @@ public enum SourceDescription: Sendable, Hashable {
     private static let forms = "a directory, FILE.jpg, FILE.mjpeg, - or raw:FILE?format=…&size=WxH"
 
     /// Reads the text of `--source`; looks at the file system to tell directories from files.
-    public init(parsing text: String) throws(SourceError) {
+    @export(interface) public init(parsing text: String) throws(SourceError) {
         let bytes = Array(text.utf8)
         if bytes.elementsEqual("-".utf8) {
             self = .standardInput

@@ -22,7 +22,7 @@ public final class Model {
     }
 
     /// Maps a file; its weights are used where they lie.
-    public convenience init(path: String) throws(ModelError) {
+    @export(interface) public convenience init(path: String) throws(ModelError) {
         let map: MappedFile
         do throws(SystemError) { map = try MappedFile(path: path) } catch { throw .system(error) }
         do throws(LoadError) { try self.init(map.bytes, storage: .mapped(map)) } catch { throw .load(error) }

@@ -15,7 +15,7 @@ public enum ModelError: Error, Sendable {
     }
 
     /// One line with the facts.
-    public var message: String {
+    @export(interface) public var message: String {
         switch self {
         case .system(let error): error.message
         case .load(let error): error.message

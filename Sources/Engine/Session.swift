@@ -83,7 +83,7 @@ public final class Session {
     ///   - forcing: an instruction set to use instead of the best one.
     ///   - features: of the CPU, for tests.
     ///   - minimumWorkPerPart: operations with less work than this a thread use fewer threads.
-    public convenience init(
+    @export(interface) public convenience init(
         model: Model, threadCount: Int = 1, forcing: ISA? = nil, features: CPUFeatures = .current,
         minimumWorkPerPart: UInt64 = Session.minimumWorkPerPart
     ) throws(SessionError) {
@@ -98,7 +98,7 @@ public final class Session {
     }
 
     /// A session with kernels chosen before.
-    public init(
+    @export(interface) public init(
         model: Model, threadCount: Int, kernels: KernelSet, minimumWorkPerPart: UInt64 = Session.minimumWorkPerPart
     ) throws(SessionError) {
         precondition(threadCount >= 1 && threadCount <= 256, "1 to 256 threads")
@@ -179,7 +179,7 @@ public final class Session {
     }
 
     /// Runs the model on what the inputs hold.
-    public func run() {
+    @export(interface) public func run() {
         var start = MonotonicClock.now()
         for index in 0..<steps.count {
             runStep(index)

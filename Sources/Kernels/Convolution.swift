@@ -96,7 +96,7 @@ public struct Convolution: Sendable {
     /// - Precondition: pointers and strides fit the geometry; tensors and weights are followed by
     ///   `Packing.readAheadBytes` readable bytes; `traits` told of a weight offset, if there is one; `scratch` has
     ///   `scratchByteCount(geometry)` bytes, 64-byte aligned.
-    public func run(_ arguments: ConvolutionArguments, part: Part = .whole, scratch: UnsafeMutableRawPointer) {
+    @export(interface) public func run(_ arguments: ConvolutionArguments, part: Part = .whole, scratch: UnsafeMutableRawPointer) {
         if geometry.isDepthwise {
             runDepthwise(arguments, part: part, scratch: scratch)
         } else if let packed {

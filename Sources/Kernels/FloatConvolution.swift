@@ -53,7 +53,7 @@ public struct FloatConvolution: Sendable {
     }
 
     /// Computes one part of the output, a range of output pixels, or of panels where pixels are few.
-    public func run(_ a: FloatConvolutionArguments, part: Part = .whole, scratch: UnsafeMutableRawPointer) {
+    @export(interface) public func run(_ a: FloatConvolutionArguments, part: Part = .whole, scratch: UnsafeMutableRawPointer) {
         let g = geometry
         scratch.initializeMemory(as: UInt8.self, repeating: 0, count: rowsOffset)
         let rows = (scratch + rowsOffset).assumingMemoryBound(to: UnsafePointer<Float>?.self)

@@ -85,7 +85,7 @@ public struct PoolingGeometry: Sendable, Equatable {
 }
 
 /// Maximum of the taps inside the input; -128 where there is none. Input and output have the same quantization.
-public func maxPool(
+@export(interface) public func maxPool(
     _ g: PoolingGeometry, input: UnsafePointer<Int8>, output: UnsafeMutablePointer<Int8>, part: Part = .whole
 ) {
     for pixel in part.range(of: g.outputPixels) {
@@ -100,7 +100,7 @@ public func maxPool(
 }
 
 /// Maximum of the taps inside the input; -infinity where there is none. A NaN tap never wins.
-public func maxPool(
+@export(interface) public func maxPool(
     _ g: PoolingGeometry, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>, part: Part = .whole
 ) {
     for pixel in part.range(of: g.outputPixels) {
@@ -131,7 +131,7 @@ public enum AverageRounding: UInt8, Sendable {
 ///   - rounding: any but `.nearestEven` takes the mean of the stored integers, so that input and output must share
 ///     the quantization; `inputZeroPoint` and `multiplier` then play no role.
 ///   - scratch: `averagePoolScratchByteCount(channels:)` bytes, 4-byte aligned.
-public func averagePool(
+@export(interface) public func averagePool(
     _ g: PoolingGeometry, input: UnsafePointer<Int8>, inputZeroPoint: Int32, multiplier: Float, countsPadding: Bool,
     rounding: AverageRounding = .nearestEven, range: OutputRange, output: UnsafeMutablePointer<Int8>,
     part: Part = .whole, scratch: UnsafeMutableRawPointer
@@ -177,7 +177,7 @@ private func integerMean(_ sum: Int32, of count: Int32, _ rounding: AverageRound
 public func averagePoolScratchByteCount(channels: Int) -> Int { channels * 4 }
 
 /// Float average: the taps inside the input are added in order (ky, kx), then divided by Float(divisor).
-public func averagePool(
+@export(interface) public func averagePool(
     _ g: PoolingGeometry, input: UnsafePointer<Float>, countsPadding: Bool, output: UnsafeMutablePointer<Float>,
     part: Part = .whole
 ) {

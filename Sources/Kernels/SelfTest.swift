@@ -17,7 +17,7 @@ public enum KernelTestOutcome: Sendable, Equatable {
 ///   - cases: per kernel; 256 or more go through every input zero point.
 ///   - report: called once for each kernel, in list order.
 /// - Returns: whether no kernel failed.
-public func selfTestAllKernels(
+@export(interface) public func selfTestAllKernels(
     features: CPUFeatures = .current, cases: Int = 256, report: (Kernel, KernelTestOutcome) -> Void
 ) -> Bool {
     var isGood = true
@@ -33,7 +33,7 @@ public func selfTestAllKernels(
 /// Whether the references themselves give the bits they must: a fixed set of convolutions, additions and
 /// multiplications hashes to a known value. `selfTestAllKernels` compares kernels with references on one CPU; this ties
 /// the references of all CPUs together.
-public func selfTestReferences() -> Bool { referenceDigest() == expectedReferenceDigest }
+@export(interface) public func selfTestReferences() -> Bool { referenceDigest() == expectedReferenceDigest }
 
 /// FNV-1a of the results of the references on fixed pseudo-random cases.
 func referenceDigest() -> UInt64 {

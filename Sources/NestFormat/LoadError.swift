@@ -40,7 +40,7 @@ public enum LoadError: Error, Sendable {
     public var explanation: StaticString { entry.explanation }
 
     /// One line: the facts of this very error.
-    public var message: String {
+    @export(interface) public var message: String {
         switch self {
         case .truncated(let section, let needed, let available):
             "section \(section.name) needs \(needed) bytes, \(available) are there"

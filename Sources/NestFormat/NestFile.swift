@@ -26,7 +26,7 @@ public struct NestFile {
     public let provenance: Provenance
 
     /// Checks and reads the whole container. `bytes` must start at a multiple of 64 (a map does).
-    public init(_ bytes: UnsafeRawBufferPointer) throws(LoadError) {
+    @export(interface) public init(_ bytes: UnsafeRawBufferPointer) throws(LoadError) {
         self.bytes = bytes
         var header = ByteReader(bytes, section: .header)
         let magic = NestLimits.magic

@@ -33,5 +33,5 @@ public struct SystemError: Error, Sendable {
     }
 
     /// `model.nest: open: No such file or directory`
-    public var message: String { subject.isEmpty ? "\(call): \(reason)" : "\(subject): \(call): \(reason)" }
+    @export(interface) public var message: String { subject.isEmpty ? "\(call): \(reason)" : "\(subject): \(call): \(reason)" }
 }

@@ -10,7 +10,7 @@ public struct SystemInfo {
     public static let unknown = "unknown"
 
     /// Looks for sensors once; the readings below allocate nothing.
-    public init(root: String = "") {
+    @export(interface) public init(root: String = "") {
         self.root = root
         frequencyPath = root + "/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq"
         statusPath = root + "/proc/self/status"

@@ -32,7 +32,7 @@ public enum RunError: Error {
     }
 
     /// The thing, what was expected and found, and what to do.
-    public var message: String {
+    @export(interface) public var message: String {
         switch self {
         case .model(let path, .load(let error)): "\(path): \(error.message)"
         case .model(_, .system(let error)): error.message

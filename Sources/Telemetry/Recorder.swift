@@ -32,7 +32,7 @@ public final class Recorder {
     ///     which results are late.
     ///   - startNanoseconds: the clock at the start of the run.
     ///   - sampleCapacity: stretches kept over time, even, 2…`ReportFile.sampleLimit`.
-    public init(metadata: RunMetadata, startNanoseconds: UInt64, sampleCapacity: Int = 256) {
+    @export(interface) public init(metadata: RunMetadata, startNanoseconds: UInt64, sampleCapacity: Int = 256) {
         precondition(metadata.layers.count <= ReportFile.layerLimit, "more layers than a report file can hold")
         precondition(sampleCapacity <= ReportFile.sampleLimit, "more samples than a report file can hold")
         self.metadata = metadata
@@ -57,7 +57,7 @@ public final class Recorder {
     /// A frame's result is out.
     /// - Parameter scheduledNanoseconds: when the frame was due by the schedule, or captured; not when work on it began,
     ///   so that waiting behind a slow frame counts ("coordinated omission").
-    public func recordResult(scheduledNanoseconds: UInt64, finishedNanoseconds: UInt64) {
+    @export(interface) public func recordResult(scheduledNanoseconds: UInt64, finishedNanoseconds: UInt64) {
         let latency = finishedNanoseconds > scheduledNanoseconds ? finishedNanoseconds - scheduledNanoseconds : 0
         captureToResult.record(latency)
         recent.record(latency)
@@ -66,14 +66,14 @@ public final class Recorder {
         if metadata.deadlineNanoseconds > 0, latency > metadata.deadlineNanoseconds { counters.late += 1 }
     }
 
-    public func record(stage: Stage, nanoseconds: UInt64) {
+    @export(interface) public func record(stage: Stage, nanoseconds: UInt64) {
         stages[Int(stage.rawValue)].record(nanoseconds)
         instrumentation.frameEvents += 1
     }
 
     /// - Parameter index: position in `metadata.layers`.
     @inline(__always)
-    public func recordLayer(index: Int, nanoseconds: UInt64) {
+    @export(interface) public func recordLayer(index: Int, nanoseconds: UInt64) {
         layers[index].record(nanoseconds)
         instrumentation.layerEvents += 1
     }
@@ -82,7 +82,7 @@ public final class Recorder {
 
     /// A frame that could not be decoded.
     /// - Parameter name: stable error name; cut after 48 bytes. The first 32 different names are counted one by one.
-    public func recordBadFrame(named name: String, frame: UInt64, at nanoseconds: UInt64) {
+    @export(interface) public func recordBadFrame(named name: String, frame: UInt64, at nanoseconds: UInt64) {
         counters.bad += 1
         withText(name) { text in
             badNames.count(text)
@@ -91,18 +91,18 @@ public final class Recorder {
     }
 
     /// An error that is not a bad frame.
-    public func recordError(named name: String, frame: UInt64, at nanoseconds: UInt64) {
+    @export(interface) public func recordError(named name: String, frame: UInt64, at nanoseconds: UInt64) {
         counters.errors += 1
         recordEvent(.error, text: name, frame: frame, at: nanoseconds)
     }
 
     /// The source went away.
-    public func recordSourceLost(named name: String, frame: UInt64, at nanoseconds: UInt64) {
+    @export(interface) public func recordSourceLost(named name: String, frame: UInt64, at nanoseconds: UInt64) {
         recordEvent(.sourceLost, text: name, frame: frame, at: nanoseconds)
     }
 
     /// The source is back.
-    public func recordSourceRecovered(frame: UInt64, at nanoseconds: UInt64) {
+    @export(interface) public func recordSourceRecovered(frame: UInt64, at nanoseconds: UInt64) {
         recordEvent(.sourceRecovered, text: "", frame: frame, at: nanoseconds)
     }
 
@@ -119,7 +119,7 @@ public final class Recorder {
     /// - Parameters:
     ///   - frequencyKilohertz: 0 when not known.
     ///   - temperatureMilliCelsius: nil when not known.
-    public func sample(
+    @export(interface) public func sample(
         at nanoseconds: UInt64, frequencyKilohertz: UInt32, temperatureMilliCelsius: Int32?, isThrottled: Bool
     ) {
         let now = milliseconds(at: nanoseconds)
@@ -168,7 +168,7 @@ public final class Recorder {
     // MARK: Results
 
     /// The run so far, without a file. Allocates: for the end of a run.
-    public func report(at nanoseconds: UInt64, stopReason: StopReason? = nil, stopText: String = "") -> LatencyReport {
+    @export(interface) public func report(at nanoseconds: UInt64, stopReason: StopReason? = nil, stopText: String = "") -> LatencyReport {
         var run = Run()
         run.metadata = metadata
         run.counters = counters

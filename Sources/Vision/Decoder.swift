@@ -44,7 +44,7 @@ public final class Decoder {
     /// - Parameters:
     ///   - outputs: the file's output ports.
     ///   - inputWidth, inputHeight: of the network's input.
-    public init(
+    @export(interface) public init(
         _ decoding: OutputDecoding, outputs: [PortDescriptor], inputWidth: Int, inputHeight: Int
     ) throws(DecodingError) {
         (self.decoding, self.outputs) = (decoding, outputs)
@@ -98,7 +98,7 @@ public final class Decoder {
 
     /// Decodes one inference. `bytes(i)` are the stored bytes of output i; `placement` is how the picture came into the
     /// input (`Preprocessor.placement`).
-    public func decode(placement: Placement, bytes: (Int) -> UnsafeRawBufferPointer) {
+    @export(interface) public func decode(placement: Placement, bytes: (Int) -> UnsafeRawBufferPointer) {
         func view(_ index: Int) -> TensorView { TensorView(outputs[index], bytes: bytes(index)) }
         switch decoding {
         case .raw:

@@ -26,7 +26,7 @@ public final class Preprocessor {
     private var sums = Scratch<Int32>()
 
     /// `tables` has 256 entries a channel, in the network's colour order.
-    public init(_ preprocess: Preprocess, tables: PreprocessTables) {
+    @export(interface) public init(_ preprocess: Preprocess, tables: PreprocessTables) {
         precondition(tables.entryCount == 256 * preprocess.channels, "256 table entries a channel")
         self.preprocess = preprocess
         channels = preprocess.channels
@@ -58,7 +58,7 @@ public final class Preprocessor {
     }
 
     /// Makes the tables for pictures of this size, unless they are there.
-    public func prepare(sourceWidth: Int, sourceHeight: Int) {
+    @export(interface) public func prepare(sourceWidth: Int, sourceHeight: Int) {
         guard placement.sourceWidth != sourceWidth || placement.sourceHeight != sourceHeight else { return }
         placement = Placement(preprocess, sourceWidth: sourceWidth, sourceHeight: sourceHeight)
         makeTables()
@@ -81,7 +81,7 @@ public final class Preprocessor {
     }
 
     /// Writes the input tensor for `image` to `output` (at least `outputByteCount` bytes, aligned for its type).
-    public func run(_ image: Image, output: UnsafeMutableRawPointer) {
+    @export(interface) public func run(_ image: Image, output: UnsafeMutableRawPointer) {
         prepare(sourceWidth: image.width, sourceHeight: image.height)
         switch outputType {
         case .int8: run(image, output: output.assumingMemoryBound(to: Int8.self))

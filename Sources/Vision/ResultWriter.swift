@@ -32,7 +32,7 @@ public struct ResultWriter {
 
     /// Adds the results' members to the object that is open in `line`. `pictureWidth` and `pictureHeight`: of the picture
     /// before any scaled decode.
-    public func write(_ decoder: Decoder, pictureWidth: Int, pictureHeight: Int, to line: inout JSONLine) {
+    @export(interface) public func write(_ decoder: Decoder, pictureWidth: Int, pictureHeight: Int, to line: inout JSONLine) {
         let (width, height) = (Float(pictureWidth), Float(pictureHeight))
         switch decoder.kind {
         case .classes: writeClasses(decoder, to: &line)

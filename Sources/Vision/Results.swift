@@ -63,7 +63,7 @@ public enum DecodingError: Error, Sendable, Hashable {
         """
     }
 
-    public var message: String {
+    @export(interface) public var message: String {
         switch self {
         case .missingOutput(let index, let available):
             "output decoding reads output \(index), but the network has \(available); convert with another --decoding"
