@@ -19,7 +19,7 @@ need_packages() {
 # need_swift: stops with directions when there is no Swift toolchain.
 need_swift() {
     if ! command -v swift >/dev/null; then
-        echo "Swiftlet needs the Swift toolchain (6.1 or newer), and \`swift\` is not in PATH." >&2
+        echo "Swiftlet needs the Swift toolchain (6.3 or newer), and \`swift\` is not in PATH." >&2
         echo "Get it for Debian 12 from https://www.swift.org/install/linux/ , unpack it, add its usr/bin to PATH, and run this again." >&2
         exit 1
     fi
