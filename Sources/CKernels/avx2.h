@@ -41,3 +41,30 @@ SWIFTLET_AVX2_INLINE __m256i packed(__m256i a, __m256i b, __m256i c, __m256i d, 
     const __m256i cd = _mm256_adds_epi16(_mm256_packs_epi32(c, d), range.zeroPoint);
     return _mm256_min_epi8(_mm256_max_epi8(_mm256_packs_epi16(ab, cd), range.lowest), range.highest);
 }
+
+// Stores the first `channels` values, at most sixteen.
+SWIFTLET_AVX2_INLINE void store_channels(int8_t *output, __m128i values, int32_t channels) {
+    if (channels >= 16) {
+        _mm_storeu_si128((__m128i *)output, values);
+        return;
+    }
+    if (channels & 8) {
+        _mm_storel_epi64((__m128i *)output, values);
+        values = _mm_unpackhi_epi64(values, values);
+        output += 8;
+    }
+    uint64_t rest = (uint64_t)_mm_cvtsi128_si64(values);
+    if (channels & 4) {
+        const uint32_t four = (uint32_t)rest;
+        memcpy(output, &four, 4);
+        rest >>= 32;
+        output += 4;
+    }
+    if (channels & 2) {
+        const uint16_t two = (uint16_t)rest;
+        memcpy(output, &two, 2);
+        rest >>= 16;
+        output += 2;
+    }
+    if (channels & 1) *output = (int8_t)rest;
+}

@@ -53,37 +53,18 @@ SWIFTLET_AVX2_INLINE __m256i requantized(
         zeroPoint);
 }
 
-// The int8 values of two pixels, the first in the low lane.
-SWIFTLET_AVX2_INLINE __m256i two_pixels(__m256i first, __m256i second, const output_range_avx2 *range) {
-    const __m256i bytes = _mm256_packs_epi16(first, second);
-    return _mm256_permute4x64_epi64(_mm256_min_epi8(_mm256_max_epi8(bytes, range->lowest), range->highest), 0xD8);
-}
+typedef struct {
+    __m128i first;
+    __m128i second;
+} pixel_pair;
 
-// Stores the first `channels` values, at most sixteen.
-SWIFTLET_AVX2_INLINE void store_channels(int8_t *output, __m128i values, int32_t channels) {
-    if (channels >= 16) {
-        _mm_storeu_si128((__m128i *)output, values);
-        return;
-    }
-    if (channels & 8) {
-        _mm_storel_epi64((__m128i *)output, values);
-        values = _mm_unpackhi_epi64(values, values);
-        output += 8;
-    }
-    uint64_t rest = (uint64_t)_mm_cvtsi128_si64(values);
-    if (channels & 4) {
-        const uint32_t four = (uint32_t)rest;
-        memcpy(output, &four, 4);
-        rest >>= 32;
-        output += 4;
-    }
-    if (channels & 2) {
-        const uint16_t two = (uint16_t)rest;
-        memcpy(output, &two, 2);
-        rest >>= 16;
-        output += 2;
-    }
-    if (channels & 1) *output = (int8_t)rest;
+// The int8 values of two pixels.
+SWIFTLET_AVX2_INLINE pixel_pair two_pixels(__m256i first, __m256i second, const output_range_avx2 *range) {
+    const __m256i bytes =
+        _mm256_min_epi8(_mm256_max_epi8(_mm256_packs_epi16(first, second), range->lowest), range->highest);
+    const __m128i low = _mm256_castsi256_si128(bytes), high = _mm256_extracti128_si256(bytes, 1);
+    const pixel_pair pixels = {_mm_unpacklo_epi64(low, high), _mm_unpackhi_epi64(low, high)};
+    return pixels;
 }
 
 // The input rows under one output row, each at column 0, and the bytes from column to column: 0 where a row is padding.

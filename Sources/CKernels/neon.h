@@ -66,6 +66,17 @@ SWIFTLET_INLINE int32x4_t pairwise(int32x4_t a, int32x4_t b) {
 #endif
 }
 
+// Stores the first `channels` values, at most sixteen.
+SWIFTLET_INLINE void store_channels(int8_t *output, int8x16_t values, int32_t channels) {
+    if (channels >= 16) {
+        vst1q_s8(output, values);
+    } else {
+        int8_t tail[16];
+        vst1q_s8(tail, values);
+        memcpy(output, tail, (size_t)channels);
+    }
+}
+
 // Stores eight channels, or as many as there are, of each valid pixel of a tile.
 SWIFTLET_INLINE void store_tile(
     int8_t *output, intptr_t pixelStride, const int8x8_t *values, int tile, int32_t pixels, int32_t channels) {

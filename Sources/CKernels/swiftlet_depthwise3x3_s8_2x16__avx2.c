@@ -17,7 +17,7 @@ typedef struct {
     __m256i previous;           // row 2 of the last column
 } row_state;
 
-// Keeps the compiler from mixing what comes before and after, which would take more registers than there are.
+// Keeps the compiler from mixing one step with the next, which would take more registers than there are.
 #define SWIFTLET_FENCE __asm__ volatile("" ::: "memory")
 
 SWIFTLET_AVX2_INLINE __m256i plus(__m256i sum, __m256i values, const __m256i *weights) {
@@ -33,7 +33,6 @@ SWIFTLET_AVX2_INLINE __m256i step1(const block_weights *w, row_state *s, const i
     const __m256i low = plus(plus(s->low[1], upper.low, &w->upper[2].low), lower.low, &w->lower[1].low);
     s->low[1] = plus(plus(s->low[0], upper.low, &w->upper[1].low), lower.low, &w->lower[0].low);
     s->low[0] = plus(w->biasLow, upper.low, &w->upper[0].low);
-    SWIFTLET_FENCE;
     const __m256i high = plus(plus(s->high[1], upper.high, &w->upper[2].high), lower.high, &w->lower[1].high);
     s->high[1] = plus(plus(s->high[0], upper.high, &w->upper[1].high), lower.high, &w->lower[0].high);
     s->high[0] = plus(w->biasHigh, upper.high, &w->upper[0].high);
@@ -50,7 +49,6 @@ SWIFTLET_AVX2_INLINE __m256i step2(
     const __m256i low = plus(plus(s->low[0], upper.low, &w->upper[2].low), lower.low, &w->lower[1].low);
     s->low[0] = plus(
         plus(plus(w->biasLow, upper.low, &w->upper[0].low), next.low, &w->upper[1].low), lower.low, &w->lower[0].low);
-    SWIFTLET_FENCE;
     const __m256i high = plus(plus(s->high[0], upper.high, &w->upper[2].high), lower.high, &w->lower[1].high);
     s->high[0] = plus(
         plus(plus(w->biasHigh, upper.high, &w->upper[0].high), next.high, &w->upper[1].high), lower.high,
@@ -108,9 +106,9 @@ SWIFTLET_AVX2_INLINE void depthwise3x3(const swiftlet_depthwise_rows_s8_argument
                             SWIFTLET_UNROLL
                             for (int r = 0; r < 3; r++) at[r] += stride * rows.step[r];
                         }
-                        const __m256i bytes = two_pixels(values[0], values[1], &range);
-                        store_channels(output, _mm256_castsi256_si128(bytes), channels);
-                        store_channels(output + a->outputPixelStride, _mm256_extracti128_si256(bytes, 1), channels);
+                        const pixel_pair pixels = two_pixels(values[0], values[1], &range);
+                        store_channels(output, pixels.first, channels);
+                        store_channels(output + a->outputPixelStride, pixels.second, channels);
                         output += 2 * a->outputPixelStride;
                     }
                     if (t == steps) break;
@@ -128,7 +126,7 @@ SWIFTLET_AVX2_INLINE void depthwise3x3(const swiftlet_depthwise_rows_s8_argument
                 }
                 const __m256i value = stride == 1 ? step1(w, &state, current) : step2(w, &state, current, next);
                 if (t++ < delay) continue;
-                store_channels(output, _mm256_castsi256_si128(two_pixels(value, value, &range)), channels);
+                store_channels(output, two_pixels(value, value, &range).first, channels);
                 output += a->outputPixelStride;
             }
         }

@@ -148,10 +148,10 @@ SWIFTLET_AVX2_INLINE void depthwise5x5(const swiftlet_depthwise_rows_s8_argument
                     }
                     SWIFTLET_UNROLL
                     for (int p = 0; p < tile; p += 2) {
-                        const __m256i bytes = two_pixels(values[p], values[p + 1], &range);
-                        if (x + p < width) store_channels(output, _mm256_castsi256_si128(bytes), channels);
+                        const pixel_pair pixels = two_pixels(values[p], values[p + 1], &range);
+                        if (x + p < width) store_channels(output, pixels.first, channels);
                         output += a->outputPixelStride;
-                        if (x + p + 1 < width) store_channels(output, _mm256_extracti128_si256(bytes, 1), channels);
+                        if (x + p + 1 < width) store_channels(output, pixels.second, channels);
                         output += a->outputPixelStride;
                     }
                 }

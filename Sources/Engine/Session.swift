@@ -282,6 +282,12 @@ public final class Session {
             case .mul where isInt8: return name(of: .multiplyInt8)
             default: return "portable"
             }
+        case .pooling(let operation) where operation.type == .int8:
+            return name(of: operation.isMax ? .maximumInt8 : .sumInt8)
+        case .reduction(let operation) where operation.type == .int8 && operation.function != .min:
+            return name(of: operation.function == .max ? .maximumInt8 : .sumInt8)
+        case .resize(let operation) where operation.type == .int8 && !operation.isNearest:
+            return name(of: operation.fixedPoint ? .bilinearFixedInt8 : .bilinearInt8)
         case .tableLookup(let operation): return operation.outputType == .int8 ? name(of: .tableInt8) : "portable"
         default: return "portable"
         }

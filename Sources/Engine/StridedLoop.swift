@@ -40,6 +40,11 @@ struct StridedLoop {
         return SIMD4(strides.0[last], strides.1[last], strides.2[last], strides.3[last])
     }
 
+    /// Rows, their length and the strides from row to row, where there are two axes.
+    var matrix: (rows: Int, columns: Int, rowStrides: SIMD4<Int>)? {
+        axes == 2 ? (extents[0], extents[1], step(0)) : nil
+    }
+
     /// Calls `body` for the rows of one part with each operand's element offset and the row's length.
     @inline(__always)
     func forEachRow(_ part: Part, _ body: (_ offsets: SIMD4<Int>, _ count: Int) -> Void) {

@@ -75,6 +75,9 @@ public struct ElementwiseOperands {
         self.channels = channels
     }
 
+    /// Bytes of a repeated second operand: on the stack.
+    private static let patternBytes = 768
+
     /// Calls `body(a, b, bIsScalar, output, count)` on runs that cover one part of the operation.
     @inline(__always)
     func forEachRun(
@@ -91,7 +94,24 @@ public struct ElementwiseOperands {
                 range.count)
             return
         }
-        for pixel in part.range(of: pixels) {
+        let share = part.range(of: pixels)
+        if isContiguous && broadcast == .perChannel && 2 * channels <= ElementwiseOperands.patternBytes && share.count > 1 {
+            // A short pixel of channels, repeated: fewer and longer runs.
+            withUnsafeTemporaryAllocation(of: Int8.self, capacity: ElementwiseOperands.patternBytes) { pattern in
+                let base = pattern.baseAddress.unsafelyUnwrapped
+                let repeats = min(share.count, ElementwiseOperands.patternBytes / channels)
+                for i in 0..<repeats { (base + i * channels).initialize(from: b, count: channels) }
+                var pixel = share.lowerBound
+                while pixel < share.upperBound {
+                    let count = min(repeats, share.upperBound - pixel)
+                    let start = pixel * channels
+                    body(a + start, UnsafePointer(base), false, output + start, count * channels)
+                    pixel += count
+                }
+            }
+            return
+        }
+        for pixel in share {
             let other = broadcast == .none || broadcast == .perPixel ? b + pixel * bPixelStride : b
             body(
                 a + pixel * aPixelStride, other, broadcast == .scalar || broadcast == .perPixel,

@@ -24,6 +24,14 @@ public enum KernelFamily: UInt8, Sendable {
     case depthwise5x5Int8 = 12
     /// Sorts the weights that `gemmUInt8Int8` reads, once.
     case scanInt8 = 13
+    /// Maximum of the pixels of a window.
+    case maximumInt8 = 14
+    /// Sums of the pixels of a window.
+    case sumInt8 = 15
+    /// One row of a bilinear resize, in float.
+    case bilinearInt8 = 16
+    /// One row of a bilinear resize of stored integers.
+    case bilinearFixedInt8 = 17
 }
 
 /// One entry of the list of kernels (`kernels.def`): every kernel of every architecture is listed on all of them.
@@ -101,6 +109,10 @@ public struct KernelSet: Sendable, Equatable {
     let add: Kernel
     let multiply: Kernel
     let table: Kernel
+    let maximum: Kernel
+    let sum: Kernel
+    let bilinear: Kernel
+    let bilinearFixed: Kernel
     let gemmFloat: Kernel
     let depthwiseFloat: Kernel
 
@@ -123,6 +135,10 @@ public struct KernelSet: Sendable, Equatable {
         add = KernelSet.first(.addInt8, order, features)
         multiply = KernelSet.first(.multiplyInt8, order, features)
         table = KernelSet.first(.tableInt8, order, features)
+        maximum = KernelSet.first(.maximumInt8, order, features)
+        sum = KernelSet.first(.sumInt8, order, features)
+        bilinear = KernelSet.first(.bilinearInt8, order, features)
+        bilinearFixed = KernelSet.first(.bilinearFixedInt8, order, features)
         gemmFloat = KernelSet.first(.gemmFloat, order, features)
         depthwiseFloat = KernelSet.first(.depthwiseFloat, order, features)
     }

@@ -54,6 +54,23 @@ public struct PoolingGeometry: Sendable, Equatable {
         return first..<max(first, stop)
     }
 
+    /// The taps of (oy, ox) inside the input.
+    @inline(__always)
+    func window(oy: Int, ox: Int, input: UnsafePointer<Int8>) -> PixelWindow {
+        let y = oy * strideY - padTop
+        let x = ox * strideX - padLeft
+        let rows = PoolingGeometry.taps(
+            origin: y, dilation: dilationY, kernel: kernelHeight, lowest: 0, end: inputHeight)
+        let columns = PoolingGeometry.taps(
+            origin: x, dilation: dilationX, kernel: kernelWidth, lowest: 0, end: inputWidth)
+        let isEmpty = rows.isEmpty || columns.isEmpty
+        let first = (y + rows.lowerBound * dilationY) * inputWidth + x + columns.lowerBound * dilationX
+        return PixelWindow(
+            start: isEmpty ? input : input + first * inputPixelStride, rows: isEmpty ? 0 : rows.count,
+            rowStride: dilationY * inputWidth * inputPixelStride, columns: isEmpty ? 0 : columns.count,
+            columnStride: dilationX * inputPixelStride)
+    }
+
     /// Calls `body` with the input offset (in elements) of every tap of (oy, ox) inside the input.
     @inline(__always)
     func forEachTap(oy: Int, ox: Int, _ body: (Int) -> Void) {
@@ -84,17 +101,16 @@ public struct PoolingGeometry: Sendable, Equatable {
     }
 }
 
-/// Maximum of the taps inside the input; -128 where there is none. Input and output have the same quantization.
-@export(interface) public func maxPool(
-    _ g: PoolingGeometry, input: UnsafePointer<Int8>, output: UnsafeMutablePointer<Int8>, part: Part = .whole
-) {
-    for pixel in part.range(of: g.outputPixels) {
-        let oy = pixel / g.outputWidth
-        let values = output + pixel * g.outputPixelStride
-        for c in 0..<g.channels { values[c] = -128 }
-        g.forEachTap(oy: oy, ox: pixel - oy * g.outputWidth) { offset in
-            let row = input + offset
-            for c in 0..<g.channels { values[c] = max(values[c], row[c]) }
+extension KernelSet {
+    /// Maximum of the taps inside the input; -128 where there is none. Input and output have the same quantization.
+    @export(interface) public func maxPool(
+        _ g: PoolingGeometry, input: UnsafePointer<Int8>, output: UnsafeMutablePointer<Int8>, part: Part = .whole
+    ) {
+        for pixel in part.range(of: g.outputPixels) {
+            let oy = pixel / g.outputWidth
+            maximumInt8(
+                maximum, g.window(oy: oy, ox: pixel - oy * g.outputWidth, input: input), channels: g.channels,
+                output: output + pixel * g.outputPixelStride)
         }
     }
 }
@@ -124,41 +140,41 @@ public enum AverageRounding: UInt8, Sendable {
     case halfAwayFromZero
 }
 
-/// Average: requantize(sum over the taps inside the input of (x - inputZeroPoint), scale: multiplier /
-/// Float(divisor)), where `multiplier` is input scale over output scale and the division is rounded to float once.
-/// - Parameters:
-///   - countsPadding: whether the divisor counts taps in the padding too.
-///   - rounding: any but `.nearestEven` takes the mean of the stored integers, so that input and output must share
-///     the quantization; `inputZeroPoint` and `multiplier` then play no role.
-///   - scratch: `averagePoolScratchByteCount(channels:)` bytes, 4-byte aligned.
-@export(interface) public func averagePool(
-    _ g: PoolingGeometry, input: UnsafePointer<Int8>, inputZeroPoint: Int32, multiplier: Float, countsPadding: Bool,
-    rounding: AverageRounding = .nearestEven, range: OutputRange, output: UnsafeMutablePointer<Int8>,
-    part: Part = .whole, scratch: UnsafeMutableRawPointer
-) {
-    let subtrahend = rounding == .nearestEven ? inputZeroPoint : 0
-    let sums = scratch.assumingMemoryBound(to: Int32.self)
-    for pixel in part.range(of: g.outputPixels) {
-        let oy = pixel / g.outputWidth
-        let ox = pixel - oy * g.outputWidth
-        let values = output + pixel * g.outputPixelStride
-        for c in 0..<g.channels { sums[c] = 0 }
-        g.forEachTap(oy: oy, ox: ox) { offset in
-            let row = input + offset
-            for c in 0..<g.channels { sums[c] &+= Int32(row[c]) &- subtrahend }
-        }
-        let divisor = g.divisor(oy: oy, ox: ox, countsPadding: countsPadding)
-        guard rounding == .nearestEven else {
-            for c in 0..<g.channels {
-                let mean = integerMean(sums[c], of: Int32(divisor), rounding)
-                values[c] = Int8(truncatingIfNeeded: max(range.lowest, min(range.highest, mean)))
+extension KernelSet {
+    /// Average: requantize(sum over the taps inside the input of (x - inputZeroPoint), scale: multiplier /
+    /// Float(divisor)), where `multiplier` is input scale over output scale and the division is rounded to float once.
+    /// - Parameters:
+    ///   - countsPadding: whether the divisor counts taps in the padding too.
+    ///   - rounding: any but `.nearestEven` takes the mean of the stored integers, so that input and output must share
+    ///     the quantization; `inputZeroPoint` and `multiplier` then play no role.
+    ///   - scratch: `averagePoolScratchByteCount(channels:)` bytes, 4-byte aligned.
+    @export(interface) public func averagePool(
+        _ g: PoolingGeometry, input: UnsafePointer<Int8>, inputZeroPoint: Int32, multiplier: Float, countsPadding: Bool,
+        rounding: AverageRounding = .nearestEven, range: OutputRange, output: UnsafeMutablePointer<Int8>,
+        part: Part = .whole, scratch: UnsafeMutableRawPointer
+    ) {
+        let subtrahend = rounding == .nearestEven ? inputZeroPoint : 0
+        let sums = scratch.assumingMemoryBound(to: Int32.self)
+        for pixel in part.range(of: g.outputPixels) {
+            let oy = pixel / g.outputWidth
+            let ox = pixel - oy * g.outputWidth
+            let values = output + pixel * g.outputPixelStride
+            let window = g.window(oy: oy, ox: ox, input: input)
+            sumInt8(sum, window, channels: g.channels, sums: sums)
+            let total = subtrahend &* Int32(truncatingIfNeeded: window.rows * window.columns)
+            let divisor = g.divisor(oy: oy, ox: ox, countsPadding: countsPadding)
+            guard rounding == .nearestEven else {
+                for c in 0..<g.channels {
+                    let mean = integerMean(sums[c] &- total, of: Int32(divisor), rounding)
+                    values[c] = Int8(truncatingIfNeeded: max(range.lowest, min(range.highest, mean)))
+                }
+                continue
             }
-            continue
-        }
-        let scale = multiplier / Float(divisor)
-        for c in 0..<g.channels {
-            values[c] = requantize(
-                sums[c], scale: scale, zeroPoint: range.zeroPoint, lowest: range.lowest, highest: range.highest)
+            let scale = multiplier / Float(divisor)
+            for c in 0..<g.channels {
+                values[c] = requantize(
+                    sums[c] &- total, scale: scale, zeroPoint: range.zeroPoint, lowest: range.lowest, highest: range.highest)
+            }
         }
     }
 }
@@ -193,38 +209,4 @@ public func averagePoolScratchByteCount(channels: Int) -> Int { channels * 4 }
         let divisor = Float(g.divisor(oy: oy, ox: ox, countsPadding: countsPadding))
         for c in 0..<g.channels { values[c] /= divisor }
     }
-}
-
-/// Average over all pixels: requantize(sum over pixels of (x - inputZeroPoint), scale), `scale` being input scale /
-/// (pixels * output scale). Parts split the channels.
-/// - Precondition: `scratch` has `averagePoolScratchByteCount(channels:)` bytes, 4-byte aligned.
-public func globalAveragePool(
-    input: UnsafePointer<Int8>, inputPixelStride: Int, pixels: Int, channels: Int, inputZeroPoint: Int32, scale: Float,
-    range: OutputRange, output: UnsafeMutablePointer<Int8>, part: Part = .whole, scratch: UnsafeMutableRawPointer
-) {
-    let share = part.range(of: channels, unit: 16)
-    let sums = scratch.assumingMemoryBound(to: Int32.self)
-    for c in share { sums[c] = 0 }
-    for pixel in 0..<pixels {
-        let row = input + pixel * inputPixelStride
-        for c in share { sums[c] &+= Int32(row[c]) &- inputZeroPoint }
-    }
-    for c in share {
-        output[c] = requantize(
-            sums[c], scale: scale, zeroPoint: range.zeroPoint, lowest: range.lowest, highest: range.highest)
-    }
-}
-
-/// Float average over all pixels: pixels are added in order, then divided by Float(pixels).
-public func globalAveragePool(
-    input: UnsafePointer<Float>, inputPixelStride: Int, pixels: Int, channels: Int,
-    output: UnsafeMutablePointer<Float>, part: Part = .whole
-) {
-    let share = part.range(of: channels, unit: 16)
-    for c in share { output[c] = 0 }
-    for pixel in 0..<pixels {
-        let row = input + pixel * inputPixelStride
-        for c in share { output[c] += row[c] }
-    }
-    for c in share { output[c] /= Float(pixels) }
 }

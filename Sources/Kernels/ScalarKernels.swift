@@ -61,6 +61,59 @@ func tableInt8Scalar(_ a: swiftlet_table_s8_arguments) {
     for i in 0..<a.count { a.output[i] = a.table[Int(a.input[i]) + 128] }
 }
 
+func maximumInt8Scalar(_ a: swiftlet_maximum_s8_arguments) {
+    for c in 0..<Int(a.channels) {
+        var maximum: Int8 = -128
+        for y in 0..<Int(a.rows) {
+            for x in 0..<Int(a.columns) { maximum = max(maximum, a.input[y * a.rowStride + x * a.columnStride + c]) }
+        }
+        a.output[c] = maximum
+    }
+}
+
+func sumInt8Scalar(_ a: swiftlet_sum_s8_arguments) {
+    for c in 0..<Int(a.channels) {
+        var sum: Int32 = 0
+        for y in 0..<Int(a.rows) {
+            for x in 0..<Int(a.columns) { sum &+= Int32(a.input[y * a.rowStride + x * a.columnStride + c]) }
+        }
+        a.sums[c] = sum
+    }
+}
+
+func bilinearInt8Scalar(_ s: swiftlet_bilinear_s8_arguments) {
+    func value(_ row: UnsafePointer<Int8>, _ column: Int32, _ channel: Int) -> Float {
+        Float(Int32(row[Int(column) * s.inputPixelStride + channel]) &- s.inputZeroPoint)
+    }
+    for x in 0..<Int(s.width) {
+        for i in 0..<Int(s.channels) {
+            let (a, b) = (value(s.top, s.left[x], i), value(s.top, s.right[x], i))
+            let (c, d) = (value(s.bottom, s.left[x], i), value(s.bottom, s.right[x], i))
+            let upper = a + (b - a) * s.columnWeights[x]
+            let lower = c + (d - c) * s.columnWeights[x]
+            s.output[x * s.outputPixelStride + i] = quantizedStep(
+                (upper + (lower - upper) * s.rowWeight) * s.multiplier, zeroPoint: s.zeroPoint, lowest: -128,
+                highest: 127)
+        }
+    }
+}
+
+func bilinearFixedInt8Scalar(_ s: swiftlet_bilinearfixed_s8_arguments) {
+    func value(_ row: UnsafePointer<Int8>, _ column: Int32, _ channel: Int) -> Int32 {
+        Int32(row[Int(column) * s.inputPixelStride + channel])
+    }
+    for x in 0..<Int(s.width) {
+        for i in 0..<Int(s.channels) {
+            let (a, b) = (value(s.top, s.left[x], i), value(s.top, s.right[x], i))
+            let (c, d) = (value(s.bottom, s.left[x], i), value(s.bottom, s.right[x], i))
+            let upper = 2048 &* a &+ (b &- a) &* s.columnWeights[x]
+            let lower = 2048 &* c &+ (d &- c) &* s.columnWeights[x]
+            let sum = 2048 &* upper &+ (lower &- upper) &* s.rowWeight
+            s.output[x * s.outputPixelStride + i] = Int8(truncatingIfNeeded: (sum &+ 2_097_152) >> 22)
+        }
+    }
+}
+
 /// Tile of a float convolution; tile of one pixel.
 func gemmFloatScalar(_ a: swiftlet_gemm_f32_arguments) {
     let taps = Int(a.taps)

@@ -211,6 +211,8 @@ struct KernelTest {
                 case .addInt8: elementwise(&random, number, isAddition: true)
                 case .multiplyInt8: elementwise(&random, number, isAddition: false)
                 case .tableInt8: table(&random)
+                case .maximumInt8, .sumInt8: window(&random)
+                case .bilinearInt8, .bilinearFixedInt8: bilinear(&random, number)
                 case .gemmFloat: floatConvolution(&random, depthwise: false)
                 case .depthwiseFloat: floatConvolution(&random, depthwise: true)
                 }
@@ -343,8 +345,9 @@ struct KernelTest {
     }
 
     private func elementwise(_ random: inout TestRandom, _ number: Int, isAddition: Bool) -> Bool {
-        let pixels = random.int(1...9)
-        let channels = random.int(1...70)
+        let isNarrow = random.int(0...3) == 0
+        let pixels = random.int(isNarrow ? 1...900 : 1...9)
+        let channels = random.int(isNarrow ? 1...5 : 1...70)
         let broadcast = Broadcast(rawValue: UInt8(random.int(0...3))).unsafelyUnwrapped
         let hasGaps = random.int(0...1) == 0
         let aStride = channels + (hasGaps ? random.int(0...3) : 0)
@@ -427,6 +430,129 @@ struct KernelTest {
             if output[i] != (i < count ? values[Int(input[i]) + 128] : 99) { return false }
         }
         return true
+    }
+
+    private func window(_ random: inout TestRandom) -> Bool {
+        let channels = random.int(1...70)
+        let columns = random.int(0...15) == 0 ? random.int(250...600) : random.int(0...6)
+        let rows = random.int(0...4)
+        let columnStride = channels + random.int(0...4)
+        let rowStride = columnStride * columns + random.int(0...9)
+        let input = random.int8s(rows * rowStride + channels + Packing.readAheadBytes, extremes: random.int(0...3) == 0)
+        var output = [Int8](repeating: 99, count: channels + 8)
+        var sums = [Int32](repeating: 99, count: channels + 8)
+        input.withUnsafeBufferPointer { input in
+            let pixels = PixelWindow(
+                start: input.baseAddress.unsafelyUnwrapped, rows: rows, rowStride: rowStride, columns: columns,
+                columnStride: columnStride)
+            if kernel.family == .maximumInt8 {
+                output.withUnsafeMutableBufferPointer {
+                    maximumInt8(kernel, pixels, channels: channels, output: $0.baseAddress.unsafelyUnwrapped)
+                }
+            } else {
+                sums.withUnsafeMutableBufferPointer {
+                    sumInt8(kernel, pixels, channels: channels, sums: $0.baseAddress.unsafelyUnwrapped)
+                }
+            }
+        }
+        for c in 0..<channels + 8 {
+            var maximum: Int8 = -128
+            var sum: Int32 = 0
+            if c < channels {
+                for y in 0..<rows {
+                    for x in 0..<columns {
+                        let value = input[y * rowStride + x * columnStride + c]
+                        maximum = max(maximum, value)
+                        sum += Int32(value)
+                    }
+                }
+            } else {
+                (maximum, sum) = (99, 99)
+            }
+            if kernel.family == .maximumInt8 ? output[c] != maximum : sums[c] != sum { return false }
+        }
+        return true
+    }
+
+    private func bilinear(_ random: inout TestRandom, _ number: Int) -> Bool {
+        let channels = random.int(1...40)
+        let inputWidth = random.int(1...9)
+        let width = random.int(1...13)
+        let inputStride = channels + random.int(0...3)
+        let outputStride = channels + random.int(0...3)
+        let extremes = random.int(0...3) == 0
+        let top = random.int8s(inputWidth * inputStride + Packing.readAheadBytes, extremes: extremes)
+        let bottom = random.int8s(inputWidth * inputStride + Packing.readAheadBytes, extremes: extremes)
+        var left = [Int32](repeating: 0, count: width)
+        var right = left
+        var fixedWeights = left
+        var weights = [Float](repeating: 0, count: width)
+        for x in 0..<width {
+            left[x] = Int32(random.int(0...inputWidth - 1))
+            right[x] = Int32(random.int(0...inputWidth - 1))
+            fixedWeights[x] = Int32(random.int(0...8) * 256)
+            if random.int(0...1) == 0 { fixedWeights[x] = Int32(random.int(0...2048)) }
+            weights[x] = Float(fixedWeights[x]) / (random.int(0...1) == 0 ? 2048 : 2047)
+        }
+        let fixedRow = Int32(random.int(0...8) * 256)
+        let rowWeight = Float(random.int(0...1000)) / (random.int(0...1) == 0 ? 1000 : 1024)
+        let inputZeroPoint = Int32(Int8(truncatingIfNeeded: number))
+        let zeroPoint = Int32(random.int(-128...127))
+        let multiplier = random.scale(exponent: random.int(-4...3)) * (random.int(0...7) == 0 ? -1 : 1)
+        var expected: [Int8] = []
+        for x in 0..<width {
+            for i in 0..<channels {
+                func at(_ row: [Int8], _ column: Int32) -> Int32 { Int32(row[Int(column) * inputStride + i]) }
+                let (a, b) = (at(top, left[x]), at(top, right[x]))
+                let (c, d) = (at(bottom, left[x]), at(bottom, right[x]))
+                if kernel.family == .bilinearFixedInt8 {
+                    let upper = 2048 * a + (b - a) * fixedWeights[x]
+                    let lower = 2048 * c + (d - c) * fixedWeights[x]
+                    expected.append(
+                        Int8(truncatingIfNeeded: (2048 * upper + (lower - upper) * fixedRow + 1 << 21) >> 22))
+                } else {
+                    func real(_ value: Int32) -> Float { Float(value - inputZeroPoint) }
+                    let upper = real(a) + (real(b) - real(a)) * weights[x]
+                    let lower = real(c) + (real(d) - real(c)) * weights[x]
+                    expected.append(
+                        quantizedStep(
+                            (upper + (lower - upper) * rowWeight) * multiplier, zeroPoint: zeroPoint, lowest: -128,
+                            highest: 127))
+                }
+            }
+        }
+        var output = [Int8](repeating: 99, count: width * outputStride + Packing.readAheadBytes)
+        output.withUnsafeMutableBufferPointer { output in
+            top.withUnsafeBufferPointer { top in
+                bottom.withUnsafeBufferPointer { bottom in
+                    left.withUnsafeBufferPointer { left in
+                        right.withUnsafeBufferPointer { right in
+                            let row = BilinearRow(
+                                top: top.baseAddress.unsafelyUnwrapped, bottom: bottom.baseAddress.unsafelyUnwrapped,
+                                inputPixelStride: inputStride, left: left.baseAddress.unsafelyUnwrapped,
+                                right: right.baseAddress.unsafelyUnwrapped,
+                                output: output.baseAddress.unsafelyUnwrapped, outputPixelStride: outputStride,
+                                width: width, channels: channels)
+                            if kernel.family == .bilinearFixedInt8 {
+                                fixedWeights.withUnsafeBufferPointer {
+                                    resizeFixedInt8(
+                                        kernel, row, columnWeights: $0.baseAddress.unsafelyUnwrapped,
+                                        rowWeight: fixedRow)
+                                }
+                            } else {
+                                weights.withUnsafeBufferPointer {
+                                    resizeInt8(
+                                        kernel, row, columnWeights: $0.baseAddress.unsafelyUnwrapped,
+                                        rowWeight: rowWeight, inputZeroPoint: inputZeroPoint, multiplier: multiplier,
+                                        zeroPoint: zeroPoint)
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        return matches(output, expected, pixels: width, channels: channels, stride: outputStride)
     }
 
     private func floatConvolution(_ random: inout TestRandom, depthwise: Bool) -> Bool {

@@ -121,6 +121,57 @@ final class ElementwiseTests: XCTestCase {
         }
     }
 
+    /// One row of channels against every pixel, on either side: few channels and many, several runs and a last short one.
+    func testOneRowOfChannelsAgainstAllPixels() throws {
+        var r = Random(17)
+        for (number, channels) in [1, 2, 3, 5, 24, 200, 500].enumerated() {
+            for function in [ElementwiseBinary.Function.add, .sub, .mul] {
+                let extents = [7, channels < 10 ? 83 : 5, channels]
+                let count = extents[0] * extents[1] * channels
+                let isRowFirst = number % 2 == 0
+                let strides = [[extents[1] * channels, channels, 1], [0, 0, 1]]
+                let counts = isRowFirst ? [channels, count] : [count, channels]
+                var b = ModelBuilder()
+                let places = [b.buffer(counts[0]), b.buffer(counts[1]), b.buffer(count)]
+                func operand(_ place: Int, _ strides: [Int], _ scale: Float, _ zero: Int32) -> StridedOperand {
+                    StridedOperand(type: .int8, offset: place, strides: strides, scale: scale, zeroPoint: zero)
+                }
+                b.add(
+                    .elementwiseBinary(
+                        ElementwiseBinary(
+                            function: function, extents: extents,
+                            a: operand(places[0], strides[isRowFirst ? 1 : 0], 0.03, -7),
+                            b: operand(places[1], strides[isRowFirst ? 0 : 1], 0.02, 11),
+                            output: operand(places[2], strides[0], 0.04, 5), clampMin: -100, clampMax: 120)))
+                b.input("a", [counts[0]], .int8, offset: places[0])
+                b.input("b", [counts[1]], .int8, offset: places[1])
+                b.output("y", [count], .int8, offset: places[2])
+                let (qa, qb) = (r.int8s(counts[0]), r.int8s(counts[1]))
+                let inverse = 1 / Float(0.04)
+                let expected = (0..<count).map { i -> Int8 in
+                    let x = Int32(qa[isRowFirst ? i % channels : i]) + 7
+                    let y = Int32(qb[isRowFirst ? i : i % channels]) - 11
+                    let steps: Float
+                    switch function {
+                    case .add: steps = Float(x) * (0.03 * inverse) + Float(y) * (0.02 * inverse)
+                    case .sub: steps = Float(x) * (0.03 * inverse) - Float(y) * (0.02 * inverse)
+                    default: steps = Float(x * y) * (Float(0.03) * 0.02 * inverse)
+                    }
+                    return oracleStep(steps, zeroPoint: 5, -100, 120)
+                }
+                for isa in runnableISAs {
+                    for threads in [1, 3] {
+                        let session = try b.session(threadCount: threads, forcing: isa)
+                        session.set(0, qa)
+                        session.set(1, qb)
+                        session.run()
+                        XCTAssertEqual(session.int8s(), expected, "\(function), \(channels) channels, \(isa.name)")
+                    }
+                }
+            }
+        }
+    }
+
     func testInt32() throws {
         var r = Random(3)
         for function in functions {

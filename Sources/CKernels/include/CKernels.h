@@ -198,6 +198,66 @@ typedef struct {
     intptr_t count;
 } swiftlet_table_s8_arguments;
 
+// output[c] = maximum over y < rows, x < columns of input[y * rowStride + x * columnStride + c]; -128 where there are none.
+typedef struct {
+    const int8_t *input;
+    intptr_t columnStride;
+    intptr_t rowStride;
+    int32_t columns;
+    int32_t rows;
+    int32_t channels;
+    int8_t *output;
+} swiftlet_maximum_s8_arguments;
+
+// sums[c] = sum over the same values; 0 where there are none. At most 2^24 of them.
+typedef struct {
+    const int8_t *input;
+    intptr_t columnStride;
+    intptr_t rowStride;
+    int32_t columns;
+    int32_t rows;
+    int32_t channels;
+    int32_t *sums;
+} swiftlet_sum_s8_arguments;
+
+// One row of a bilinear resize. With values a, b of the top row and c, d of the bottom row at columns left[x], right[x],
+// all minus inputZeroPoint, as float:
+//   upper = a + (b - a) * columnWeights[x], lower = c + (d - c) * columnWeights[x]
+//   output[x] = quantizedStep((upper + (lower - upper) * rowWeight) * multiplier), not clamped but to int8
+typedef struct {
+    const int8_t *top;
+    const int8_t *bottom;
+    intptr_t inputPixelStride;
+    const int32_t *left;
+    const int32_t *right;
+    const float *columnWeights;
+    float rowWeight;
+    float multiplier;
+    int8_t *output;
+    intptr_t outputPixelStride;
+    int32_t width;
+    int32_t channels;
+    int32_t inputZeroPoint;
+    int32_t zeroPoint;
+} swiftlet_bilinear_s8_arguments;
+
+// The same on stored integers, weights in 1/2048, 0...2048:
+//   upper = 2048 * a + (b - a) * columnWeights[x], lower = 2048 * c + (d - c) * columnWeights[x]
+//   output[x] = (2048 * upper + (lower - upper) * rowWeight + 2^21) >> 22
+typedef struct {
+    const int8_t *top;
+    const int8_t *bottom;
+    intptr_t inputPixelStride;
+    const int32_t *left;
+    const int32_t *right;
+    const int32_t *columnWeights;
+    int32_t rowWeight;
+    int8_t *output;
+    intptr_t outputPixelStride;
+    int32_t width;
+    int32_t channels;
+} swiftlet_bilinearfixed_s8_arguments;
+
 // A tile of a float convolution: acc = bias[o]; then for tap, input in order acc += weight * row, product and sum each
 // rounded; clamped to [lowest, highest].
 typedef struct {
@@ -246,6 +306,10 @@ typedef union {
     void (*depthwise3x3_s8)(const swiftlet_depthwise_rows_s8_arguments *);
     void (*depthwise5x5_s8)(const swiftlet_depthwise_rows_s8_arguments *);
     void (*scan_s8)(const swiftlet_scan_s8_arguments *);
+    void (*maximum_s8)(const swiftlet_maximum_s8_arguments *);
+    void (*sum_s8)(const swiftlet_sum_s8_arguments *);
+    void (*bilinear_s8)(const swiftlet_bilinear_s8_arguments *);
+    void (*bilinearfixed_s8)(const swiftlet_bilinearfixed_s8_arguments *);
 } swiftlet_kernel_function;
 
 // Families, in the order of the union.
@@ -264,6 +328,10 @@ enum {
     SWIFTLET_FAMILY_depthwise3x3_s8 = 11,
     SWIFTLET_FAMILY_depthwise5x5_s8 = 12,
     SWIFTLET_FAMILY_scan_s8 = 13,
+    SWIFTLET_FAMILY_maximum_s8 = 14,
+    SWIFTLET_FAMILY_sum_s8 = 15,
+    SWIFTLET_FAMILY_bilinear_s8 = 16,
+    SWIFTLET_FAMILY_bilinearfixed_s8 = 17,
 };
 
 // Instruction sets, numbered as `ISA` in Swift.

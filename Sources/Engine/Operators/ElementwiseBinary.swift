@@ -161,6 +161,22 @@ extension ElementwiseBinary: DirectOperator {
         let target = context.arenaInt8(output.offset)
         let isSwapped = step[0] == 0 && step[1] == 1
         let usesKernel = step[2] == 1 && (isSwapped || (step[0] == 1 && (step[1] == 0 || step[1] == 1)))
+        if let (rows, columns, outer) = loop.matrix, step == SIMD4(1, 1, 1, 0),
+            outer == SIMD4(columns, 0, columns, 0) || outer == SIMD4(0, columns, columns, 0)
+        {
+            // One row of channels meets every row of a dense operand.
+            let share = part.range(of: rows)
+            let start = share.lowerBound * columns
+            let isRowFirst = outer[0] == 0
+            if share.isEmpty { return }
+            kernel(
+                ElementwiseOperands(
+                    a: (isRowFirst ? right : left) + start, aPixelStride: columns, b: isRowFirst ? left : right,
+                    bPixelStride: columns, broadcast: .perChannel, output: target + start, outputPixelStride: columns,
+                    pixels: share.count, channels: columns),
+                isRowFirst)
+            return
+        }
         loop.forEachRow(part) { offsets, count in
             let (x, y, z) = (left + offsets[0], right + offsets[1], target + offsets[2])
             if usesKernel {

@@ -123,14 +123,14 @@ extension Pooling: DirectOperator {
         let target = context.arenaInt8(output.offset)
         let range = OutputRange(zeroPoint: outputZeroPoint, lowest: Int32(clampMin), highest: Int32(clampMax))
         if isMax {
-            maxPool(geometry, input: source, output: target, part: part)
+            context.kernels.maxPool(geometry, input: source, output: target, part: part)
             guard clampMin > -128 || clampMax < 127 else { return }
             for pixel in part.range(of: geometry.outputPixels) {
                 let row = target + pixel * output.pixelStride
                 for channel in 0..<output.channels { row[channel] = max(clampMin, min(clampMax, row[channel])) }
             }
         } else {
-            averagePool(
+            context.kernels.averagePool(
                 geometry, input: source, inputZeroPoint: inputZeroPoint, multiplier: multiplier,
                 countsPadding: countsPadding, rounding: rounding, range: range, output: target, part: part,
                 scratch: context.scratch)

@@ -85,25 +85,19 @@ extension Reduction: DirectOperator {
         let sums = context.scratch.assumingMemoryBound(to: Int32.self)
         shape.forEachBlock(part) { input, line, count in
             switch function {
-            case .max, .min:
+            case .max:
+                context.kernels.maximum(
+                    of: source + input, count: reduced, stride: inner, channels: count, output: target + line)
+            case .min:
                 let result = target + line
-                let first = source + input
-                for i in 0..<count { sums[i] = Int32(first[i]) }
+                for i in 0..<count { result[i] = source[input + i] }
                 for k in 1..<max(1, reduced) {
                     let row = source + (input + k * inner)
-                    if function == .max {
-                        for i in 0..<count { sums[i] = max(sums[i], Int32(row[i])) }
-                    } else {
-                        for i in 0..<count { sums[i] = min(sums[i], Int32(row[i])) }
-                    }
+                    for i in 0..<count { result[i] = min(result[i], row[i]) }
                 }
-                for i in 0..<count { result[i] = Int8(truncatingIfNeeded: sums[i]) }
             default:
-                for i in 0..<count { sums[i] = 0 }
-                for k in 0..<reduced {
-                    let row = source + (input + k * inner)
-                    for i in 0..<count { sums[i] &+= Int32(row[i]) &- inputZeroPoint }
-                }
+                context.kernels.sum(
+                    of: source + input, minus: inputZeroPoint, count: reduced, stride: inner, channels: count, sums: sums)
                 let result = target + line
                 for i in 0..<count {
                     result[i] = requantize(

@@ -117,25 +117,24 @@ extension ResizeOperation: DirectOperator {
         let (h, w) = (output.height, output.width)
         let rows = context.weightsInt32(tableOffset)
         let columns = rows + 3 * h
-        let source = UnsafePointer(context.arenaInt8(input.offset))
-        let target = context.arenaInt8(output.offset)
         for y in part.range(of: h) {
-            let (top, bottom, wy) = (Int(rows[y]) * input.width, Int(rows[h + y]) * input.width, rows[2 * h + y])
-            for x in 0..<w {
-                let (left, right, wx) = (Int(columns[x]), Int(columns[w + x]), columns[2 * w + x])
-                let a = source + (top + left) * input.pixelStride
-                let b = source + (top + right) * input.pixelStride
-                let c = source + (bottom + left) * input.pixelStride
-                let d = source + (bottom + right) * input.pixelStride
-                let result = target + (y * w + x) * output.pixelStride
-                for i in 0..<output.channels {
-                    let upper = Int32(a[i]) &* 2048 &+ (Int32(b[i]) &- Int32(a[i])) &* wx
-                    let lower = Int32(c[i]) &* 2048 &+ (Int32(d[i]) &- Int32(c[i])) &* wx
-                    let sum = upper &* 2048 &+ (lower &- upper) &* wy
-                    result[i] = Int8(truncatingIfNeeded: (sum &+ 2_097_152) >> 22)
-                }
-            }
+            context.kernels.resizeFixed(
+                row(context, y, top: rows[y], bottom: rows[h + y], columns: columns), columnWeights: columns + 2 * w,
+                rowWeight: rows[2 * h + y])
         }
+    }
+
+    /// Output row `y` between two source rows.
+    private func row(
+        _ context: ExecutionContext, _ y: Int, top: Int32, bottom: Int32, columns: UnsafePointer<Int32>
+    ) -> BilinearRow {
+        let source = UnsafePointer(context.arenaInt8(input.offset))
+        let rowBytes = input.width * input.pixelStride
+        return BilinearRow(
+            top: source + Int(top) * rowBytes, bottom: source + Int(bottom) * rowBytes,
+            inputPixelStride: input.pixelStride, left: columns, right: columns + output.width,
+            output: context.arenaInt8(output.offset) + y * output.width * output.pixelStride,
+            outputPixelStride: output.pixelStride, width: output.width, channels: output.channels)
     }
 
     private func runBilinear(_ context: ExecutionContext, _ part: Part) {
@@ -145,6 +144,13 @@ extension ResizeOperation: DirectOperator {
         let columns = context.weightsInt32(tableOffset + 12 * h)
         let columnWeights = context.weightsFloat(tableOffset + 12 * h + 8 * w)
         for y in part.range(of: h) {
+            if type == .int8 {
+                context.kernels.resize(
+                    row(context, y, top: rows[y], bottom: rows[h + y], columns: columns), columnWeights: columnWeights,
+                    rowWeight: rowWeights[y], inputZeroPoint: inputZeroPoint, multiplier: multiplier,
+                    zeroPoint: outputZeroPoint)
+                continue
+            }
             let (top, bottom, wy) = (Int(rows[y]) * input.width, Int(rows[h + y]) * input.width, rowWeights[y])
             for x in 0..<w {
                 let (left, right, wx) = (Int(columns[x]), Int(columns[w + x]), columnWeights[x])
@@ -152,28 +158,8 @@ extension ResizeOperation: DirectOperator {
                     (top + left) * input.pixelStride, (top + right) * input.pixelStride,
                     (bottom + left) * input.pixelStride, (bottom + right) * input.pixelStride
                 )
-                let target = (y * w + x) * output.pixelStride
-                if type == .int8 {
-                    blendInt8(context, corners, target, wx, wy)
-                } else {
-                    blendFloat(context, corners, target, wx, wy)
-                }
+                blendFloat(context, corners, (y * w + x) * output.pixelStride, wx, wy)
             }
-        }
-    }
-
-    @inline(__always)
-    private func blendInt8(
-        _ context: ExecutionContext, _ corners: (Int, Int, Int, Int), _ target: Int, _ wx: Float, _ wy: Float
-    ) {
-        let source = UnsafePointer(context.arenaInt8(input.offset))
-        let result = context.arenaInt8(output.offset) + target
-        let (a, b, c, d) = (source + corners.0, source + corners.1, source + corners.2, source + corners.3)
-        for i in 0..<output.channels {
-            let value = ResizeOperation.blend(
-                Float(Int32(a[i]) &- inputZeroPoint), Float(Int32(b[i]) &- inputZeroPoint),
-                Float(Int32(c[i]) &- inputZeroPoint), Float(Int32(d[i]) &- inputZeroPoint), wx, wy)
-            result[i] = quantizedStep(value * multiplier, zeroPoint: outputZeroPoint, lowest: -128, highest: 127)
         }
     }
 

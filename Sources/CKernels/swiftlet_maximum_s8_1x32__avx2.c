@@ -1,0 +1,24 @@
+#if defined(__x86_64__)
+#include "avx2.h"
+
+SWIFTLET_AVX2 void swiftlet_maximum_s8_1x32__avx2(const swiftlet_maximum_s8_arguments *a) {
+    for (int32_t c = 0; c < a->channels; c += 32) {
+        __m256i maximum = _mm256_set1_epi8(-128);
+        for (intptr_t y = 0; y < a->rows; y++) {
+            const int8_t *values = a->input + y * a->rowStride + c;
+            for (intptr_t x = 0; x < a->columns; x++, values += a->columnStride) {
+                maximum = _mm256_max_epi8(maximum, _mm256_loadu_si256((const __m256i *)values));
+            }
+        }
+        const int32_t channels = a->channels - c;
+        if (channels >= 32) {
+            _mm256_storeu_si256((__m256i *)(a->output + c), maximum);
+        } else {
+            store_channels(a->output + c, _mm256_castsi256_si128(maximum), channels);
+            if (channels > 16) {
+                store_channels(a->output + c + 16, _mm256_extracti128_si256(maximum, 1), channels - 16);
+            }
+        }
+    }
+}
+#endif
