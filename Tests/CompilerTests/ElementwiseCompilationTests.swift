@@ -7,7 +7,8 @@ import XCTest
 final class ElementwiseCompilationTests: XCTestCase {
     func testResidualAdd() throws {
         for hasRelu in [false, true] {
-            try verifyAllForms(seed: 60, "residual\(hasRelu ? " with relu" : "")") { net in
+            // One step of the branch may be several of the sum.
+            try verifyAllForms(seed: 60, tolerance: Tolerance(steps: 3), "residual\(hasRelu ? " with relu" : "")") { net in
                 let x = net.input([1, 8, 7, 6])
                 let stem = net.relu(net.conv(x, 8, 12))
                 let branch = net.conv(net.relu(net.conv(stem, 12, 12)), 12, 12)
@@ -197,7 +198,8 @@ final class ElementwiseCompilationTests: XCTestCase {
         network(&net)
         let compilation = try compileCalibrated(net.graph)
         XCTAssertEqual(compilation.lowered.plan.operations.count, 3, "normalizations are folded into the convolutions")
-        try verify(compilation, against: compilation.asSource, "batch normalization")
+        try verify(
+            compilation, against: compilation.asSource, tolerance: Tolerance(differing: 0.03), "batch normalization")
         try verifyAllForms(seed: 77, annotations: [], tolerance: Tolerance(relative: 2e-5), "batch normalization first") { net in
             let x = net.input([1, 3, 6, 6])
             let parameters = [net.constant([3], 0.5...1.5), net.constant([3]), net.constant([3]), net.constant([3], 0.3...2)]

@@ -51,7 +51,7 @@ final class MovementCompilationTests: XCTestCase {
             }
             net.output(net.add(Concat(axis: 1), heads))
         }
-        try verifyAllForms(seed: 86, annotations: annotations, "concat read by several") { net in
+        try verifyAllForms(seed: 86, annotations: annotations, tolerance: Tolerance(differing: 0.03), "concat read by several") { net in
             let x = net.input([1, 4, 6, 6])
             let (a, b) = (net.relu(net.conv(x, 4, 4)), net.relu(net.conv(x, 4, 4)))
             let joined = net.add(Concat(axis: 1), [a, b])
@@ -146,7 +146,7 @@ final class MovementCompilationTests: XCTestCase {
 
     func testPadding() throws {
         for mode in [Pad.Mode.constant] {
-            try verifyAllForms(seed: 96, annotations: annotations, "pad by \(mode)") { net in
+            try verifyAllForms(seed: 96, annotations: annotations, tolerance: Tolerance(differing: 0.03), "pad by \(mode)") { net in
                 let x = net.input([1, 3, 5, 6])
                 let pads = net.integers([0, 0, 1, 2, 0, 0, 3, 1])
                 let padded = net.add(Pad(mode: mode), [net.conv(x, 3, 4), pads])
@@ -172,7 +172,9 @@ final class MovementCompilationTests: XCTestCase {
         ]
         for (name, op) in modes {
             for size in [[10, 12], [7, 9], [3, 4], [5, 6]] {
-                try verifyAllForms(seed: 98, annotations: annotations, "resize to \(size), \(name)") { net in
+                // Weights of simple fractions make many exact halves.
+                let tolerance = Tolerance(differing: name.hasPrefix("linear") ? 0.07 : 0)
+                try verifyAllForms(seed: 98, annotations: annotations, tolerance: tolerance, "resize to \(size), \(name)") { net in
                     let x = net.input([1, 4, 5, 6])
                     let sizes = net.integers([1, 4] + size)
                     net.output(net.add(op, [net.conv(x, 4, 4), nil, nil, sizes]))

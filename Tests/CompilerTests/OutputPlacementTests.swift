@@ -65,31 +65,3 @@ final class OutputPlacementTests: XCTestCase {
         XCTAssertEqual([Float](session.output(0).assumingMemoryBound(to: Float.self)), bytes.map { Float($0) * 0.5 })
     }
 }
-
-final class SumMultipliersTests: XCTestCase {
-    private func parameters(_ scale: Float, _ zeroPoint: Int32) -> Int8Parameters {
-        Int8Parameters(Quantization(elementType: .int8, scale: scale, zeroPoint: zeroPoint))!
-    }
-
-    func testHalvesGoUpInFixedPoint() {
-        let (one, two) = (parameters(1, 0), parameters(2, 0))
-        let sum = SumMultipliers.FixedPoint(one, one, two)
-        XCTAssertEqual(sum.code(1, one, 0, one, two), 1)
-        XCTAssertEqual(sum.code(-1, one, 0, one, two), 0)
-        XCTAssertEqual(sum.code(0, one, 3, one, two, subtracts: true), -1)
-        XCTAssertEqual(sum.code(127, one, 127, one, parameters(0.5, 0)), 127)
-    }
-
-    func testMultipliersStayNearTheQuotients() {
-        for seed in 1...6 {
-            let draws = PreparationTests.random([6], seed: UInt64(seed), low: 0.01, high: 0.3).elements(as: Float.self)
-            let (a, b, c) = (parameters(draws[0], 3), parameters(draws[1], -9), parameters(draws[2] + draws[0], 5))
-            let plain = SumMultipliers(a, b, to: c)
-            for rounding in [IntegerRounding.nearestEven, .tfLite] {
-                let chosen = SumMultipliers.agreeing(with: rounding, a, b, to: c, isUnsigned: false)
-                XCTAssertEqual(chosen.first / plain.first, 1, accuracy: 1e-4)
-                XCTAssertEqual(chosen.second / plain.second, 1, accuracy: 1e-4)
-            }
-        }
-    }
-}

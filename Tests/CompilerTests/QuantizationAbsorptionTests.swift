@@ -74,7 +74,8 @@ final class QuantizationAbsorptionTests: XCTestCase {
                 net.add(Pool(kind: .max(storageOrder: 0), kernel: [2, 2], strides: [2, 2]), [d]),
                 Parameters(scale: 0.1, zeroPoint: -3 + shift, type: type), &net)
             net.output(pool)
-            let compilation = try compile(net, "QDQ \(type)")
+            // The sum's scales are in simple ratios, which makes exact halves.
+            let compilation = try compile(net, "QDQ \(type)", tolerance: Tolerance(differing: 0.1))
             XCTAssertEqual(integerProducts(compilation), 2)
             XCTAssertEqual(compilation.lowered.floatNodes, [])
         }

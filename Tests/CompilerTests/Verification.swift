@@ -10,10 +10,10 @@ import XCTest
 
 /// How far device and simulation may be apart.
 struct Tolerance {
-    /// Quantization steps of an int8 output: one step of a coarser value before it may be several.
-    var steps: Float = 3
+    /// Quantization steps of an int8 output.
+    var steps: Float = 1
     /// Share of an int8 output's elements that may differ at all: roundings of ties.
-    var differing: Double = 0.3
+    var differing: Double = 0.01
     /// Error of a float output, relative to its largest element.
     var relative: Float = 1e-5
 }

@@ -281,8 +281,10 @@ extension Lowering {
         let folded = Packing.foldedBias(
             g, bias: bias, weights: packed, weightOffset: Int32(weightOffset),
             inputZeroPoint: input.zeroPoint)
-        let outputScale = Double(tail.parameters.scale)
-        let requantization = scales.map { Float($0 / outputScale) }
+        // The quotient as LiteRT and ONNX Runtime round it, step by step in float32.
+        let requantization = (0..<g.outputChannels).map {
+            input.scale * of(quantization.scales, $0) / tail.parameters.scale
+        }
         guard requantization.allSatisfy({ $0.isNormal }) else {
             return problem(
                 node, "scales", "input scale × weight scale ÷ output scale to be a normal number",
@@ -303,16 +305,17 @@ extension Lowering {
             reads.append(residual)
             let own = tail.tableParameters ?? tail.parameters
             let other = Int8Parameters(graph[fused.residual].quantization)!
-            let multipliers = SumMultipliers.agreeing(
+            let sum = SumArithmetic.agreeing(
                 with: graph.integerRounding, fused.isResidualFirst ? other : own, fused.isResidualFirst ? own : other,
                 to: fused.parameters, isUnsigned: graph[fused.residual].quantization?.elementType == .uint8)
             add = FusedAdd(
                 residual: featureMap(residual, height: g.outputHeight, width: g.outputWidth),
-                convolutionZeroPoint: own.zeroPoint, residualZeroPoint: other.zeroPoint,
-                outputZeroPoint: fused.parameters.zeroPoint,
-                convolutionMultiplier: fused.isResidualFirst ? multipliers.second : multipliers.first,
-                residualMultiplier: fused.isResidualFirst ? multipliers.first : multipliers.second,
-                clampMin: fused.clampMin, clampMax: fused.clampMax)
+                convolutionZeroPoint: fused.isResidualFirst ? sum.secondZeroPoint : sum.firstZeroPoint,
+                residualZeroPoint: fused.isResidualFirst ? sum.firstZeroPoint : sum.secondZeroPoint,
+                outputZeroPoint: sum.outputZeroPoint,
+                convolutionMultiplier: fused.isResidualFirst ? sum.second : sum.first,
+                residualMultiplier: fused.isResidualFirst ? sum.first : sum.second, clampMin: fused.clampMin,
+                clampMax: fused.clampMax)
         }
         let inputMap = featureMap(x, height: g.inputHeight, width: g.inputWidth)
         let outputMap = featureMap(y, height: g.outputHeight, width: g.outputWidth)

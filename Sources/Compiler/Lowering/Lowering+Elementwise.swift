@@ -63,16 +63,15 @@ extension Lowering {
             let output = Int8Parameters(graph[sum].quantization), let first = Int8Parameters(graph[a].quantization),
             let second = Int8Parameters(graph[b].quantization)
         else { return nil }
-        let arithmetic = SumMultipliers.FixedPoint(first, second, output)
+        let arithmetic = SumArithmetic.FixedPoint(first, second, output, subtracts: op.function == .sub)
         func scalar(_ id: ValueID) -> Int32? {
             guard let constant = graph[id].constant, constant.count == 1 else { return nil }
             return Int32(clamping: constant.asInts[0] - (graph[id].quantization?.elementType == .uint8 ? 128 : 0))
         }
         let codes = (-128...127).map { Int32($0) }
-        let subtracts = op.function == .sub
         switch (scalar(a), scalar(b)) {
-        case (nil, let y?): return codes.map { arithmetic.code($0, first, y, second, output, subtracts: subtracts) }
-        case (let x?, nil): return codes.map { arithmetic.code(x, first, $0, second, output, subtracts: subtracts) }
+        case (nil, let y?): return codes.map { arithmetic.code($0, y, first, second, output) }
+        case (let x?, nil): return codes.map { arithmetic.code(x, $0, first, second, output) }
         default: return nil
         }
     }
@@ -401,10 +400,36 @@ extension Lowering {
             reads.append(place)
             return operand(place, parameters: Int8Parameters(graph[id].quantization), broadcastTo: shape)
         }
-        let (left, right) = (side(a), side(b))
+        var (left, right) = (side(a), side(b))
+        var result = operand(target, parameters: parameters)
+        if let parameters, let first = Int8Parameters(graph[a].quantization), let second = Int8Parameters(graph[b].quantization) {
+            let isUnsigned = graph[a].quantization?.elementType == .uint8
+            agree(function, first, second, parameters, isUnsigned, &left, &right, &result)
+        }
         emitBinary(
-            function, extents: shape, a: left, b: right, output: operand(target, parameters: parameters), reads: reads,
-            writes: [target], low: low, high: high)
+            function, extents: shape, a: left, b: right, output: result, reads: reads, writes: [target], low: low,
+            high: high)
+    }
+
+    /// Gives the operands of int8 sums and products the scales, in units of the output's, and zero points with which the
+    /// device's codes are those of the source's runtime.
+    private func agree(
+        _ function: ElementwiseBinary.Function, _ first: Int8Parameters, _ second: Int8Parameters,
+        _ output: Int8Parameters, _ isUnsigned: Bool, _ a: inout StridedOperand, _ b: inout StridedOperand,
+        _ result: inout StridedOperand
+    ) {
+        switch function {
+        case .add, .sub:
+            let sum = SumArithmetic.agreeing(
+                with: graph.integerRounding, first, second, to: output, subtracts: function == .sub, isUnsigned: isUnsigned)
+            (a.scale, a.zeroPoint) = (sum.first, sum.firstZeroPoint)
+            (b.scale, b.zeroPoint) = (abs(sum.second), sum.secondZeroPoint)
+            (result.scale, result.zeroPoint) = (1, sum.outputZeroPoint)
+        case .mul:
+            (a.scale, b.scale, result.scale) = (first.scale * second.scale / output.scale, 1, 1)
+        default:
+            return
+        }
     }
 
     func denseStrides(_ extents: [Int]) -> [Int] {
