@@ -96,6 +96,50 @@ final class QuantizerTests: XCTestCase {
         }
     }
 
+    /// Rounding a depthwise filter shifts its channel by the errors times the input's mean; the bias takes that back.
+    func testBiasesTakeBackWhatRoundingAdds() throws {
+        let products: [(String, (inout NetworkBuilder, ValueID) -> ValueID)] = [
+            ("dense", { $0.conv($1, 6, 8, name: "layer") }),
+            ("depthwise", { $0.conv($1, 6, 6, groups: 6, name: "layer") }),
+            ("two groups", { $0.conv($1, 6, 4, groups: 2, name: "layer") }),
+            ("without bias", { $0.conv($1, 6, 8, bias: false, name: "layer") }),
+        ]
+        for (name, product) in products {
+            var net = NetworkBuilder(seed: 150)
+            let x = net.input([1, 6, 9, 9])
+            net.output(product(&net, net.relu(net.pointwise(x, 6, 6))))
+            let found = try annotated(net)
+            let position = try XCTUnwrap(found.nodes.firstIndex { $0.name == "layer" }, name)
+            let node = found.nodes[position]
+            XCTAssertTrue(found[node.inputs[2]!].name.contains("corrected bias"), name)
+            // Without padding every tap meets nearly the same mean: what is left is small beside what was taken back.
+            let prepared = try ChannelsLastGraph.prepare(net.graph).graph
+            let float = try XCTUnwrap(prepared.nodes.first { $0.name == "layer" }, name)
+            var uncorrected = found
+            let channels = found[node.inputs[2]!].shape![0]
+            let bias = prepared.realConstant(float.inputs.count > 2 ? float.inputs[2] : nil) ?? [Float](repeating: 0, count: channels)
+            uncorrected[node.inputs[2]!].constant = Tensor(bias, shape: [channels])
+            func means(_ graph: Graph) throws -> [Float] {
+                var graph = graph
+                for value in graph.values.indices where graph.values[value].constant == nil { graph.values[value].quantization = nil }
+                var sums = ChannelMeans()
+                var random = TestRandom(seed: 9)
+                let pictures = random.tensor([3, 6, 9, 9]).elements(as: Float.self)
+                for picture in 0..<3 {
+                    let input = Tensor(Array(pictures[picture * 486..<(picture + 1) * 486]), shape: [1, 6, 9, 9])
+                    let output = graph.nodes.first { $0.name == "layer" }!.outputs[0]!
+                    _ = try Executor(graph).run([graph.inputs[0].name: input.transposed([0, 2, 3, 1])]) { id, tensor in
+                        if id == output { sums.add(tensor) }
+                    }
+                }
+                return try XCTUnwrap(sums.means)
+            }
+            let (exact, with, without) = (try means(prepared), try means(found), try means(uncorrected))
+            func distance(_ a: [Float]) -> Float { zip(a, exact).reduce(0) { $0 + abs($1.0 - $1.1) } }
+            XCTAssertLessThan(distance(with), 0.5 * distance(without), name)
+        }
+    }
+
     // MARK: Which values get integers
 
     private func annotated(_ net: NetworkBuilder, options: Quantizer.Options = .init()) throws -> Graph {

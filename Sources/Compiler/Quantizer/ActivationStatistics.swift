@@ -35,6 +35,31 @@ struct ActivationStatistics {
     var isEmpty: Bool { low > high }
 }
 
+/// Means of a value's channels (its last axis) over all pictures.
+struct ChannelMeans {
+    private var sums: [Double] = []
+    private var count = 0
+
+    mutating func add(_ tensor: Tensor) {
+        guard tensor.elementType == .float32, tensor.count > 0, let channels = tensor.shape.last else { return }
+        if sums.isEmpty { sums = [Double](repeating: 0, count: channels) }
+        tensor.withElements(of: Float.self) { values in
+            sums.withUnsafeMutableBufferPointer { sums in
+                for first in stride(from: 0, to: values.count, by: channels) {
+                    for channel in 0..<channels { sums[channel] += Double(values[first + channel]) }
+                }
+            }
+        }
+        count += tensor.count / channels
+    }
+
+    /// Nil when nothing was seen, or something that is no number.
+    var means: [Float]? {
+        guard count > 0, sums.allSatisfy(\.isFinite) else { return nil }
+        return sums.map { Float($0 / Double(count)) }
+    }
+}
+
 /// A way to choose the range of a value from what calibration saw.
 public enum RangeMethod: String, Sendable, CaseIterable {
     /// Smallest and largest value seen.

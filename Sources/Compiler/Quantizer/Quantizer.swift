@@ -222,12 +222,17 @@ public struct Quantizer {
         let executor = try Executor(graph)
         var statistics = [ActivationStatistics](repeating: .init(), count: graph.values.count)
         let wanted = isQuantized
+        var means: [ValueID: ChannelMeans] = [:]
+        for node in graph.nodes where Self.isProduct(node.op) {
+            if let input = node.inputs[0] { means[input] = ChannelMeans() }
+        }
         var references: [[String: Tensor]] = []
         let compared = min(options.comparedPictures, pictures)
         for picture in 0..<pictures {
             progress(Double(picture) / Double(pictures) * 0.5, "calibrating")
             let outputs = try executor.run(try inputs(picture)) { id, tensor in
                 if wanted[id.index] { statistics[id.index].add(tensor) }
+                means[id]?.add(tensor)
             }
             if picture < compared { references.append(outputs) }
         }
@@ -241,12 +246,12 @@ public struct Quantizer {
             for method in methods { ranges[group, default: [:]][method] = seen.range(by: method) }
         }
         let roots = graph.values.indices.map { find($0) }
-        let quantizedWeights = weightAnnotations()
+        let quantizedWeights = weightAnnotations(means)
 
         func annotated(_ choice: (Int) -> RangeMethod) -> Graph {
             var result = graph
             quantizedWeights.apply(to: &result)
-            for value in result.values.indices where isQuantized[value] {
+            for value in graph.values.indices where isQuantized[value] {
                 let group = roots[value]
                 result.values[value].quantization =
                     fixedQuantization(ValueID(value)) ?? Quantization(activationRange: ranges[group]![choice(group)]!)
@@ -324,10 +329,11 @@ public struct Quantizer {
 
     // MARK: Weights
 
-    /// int8 tensors of all weights that integer layers read.
-    private func weightAnnotations() -> WeightAnnotations {
+    /// int8 tensors of all weights that integer layers read, and the biases that go with them.
+    private func weightAnnotations(_ means: [ValueID: ChannelMeans]) -> WeightAnnotations {
         var annotations = WeightAnnotations()
-        for node in graph.nodes where Self.isProduct(node.op) && !options.keepFloat.contains(node.name) {
+        for (position, node) in graph.nodes.enumerated()
+        where Self.isProduct(node.op) && !options.keepFloat.contains(node.name) {
             guard let input = node.inputs[0], isQuantized[input.index], let w = node.inputs[1],
                 let tensor = graph[w].constant, graph[w].quantization == nil, tensor.elementType == .float32
             else { continue }
@@ -340,20 +346,80 @@ public struct Quantizer {
             case let op as Gemm: axis = op.transB ? 0 : 1
             default: axis = 1
             }
-            annotations.weights[w] = quantizeWeights(tensor, axis: axis)
+            let annotation = quantizeWeights(tensor, axis: axis)
+            annotations.weights[w] = annotation
+            if let means = means[input]?.means,
+                let shift = roundingShift(node, tensor, annotation.quantization.dequantize(annotation.tensor), means),
+                let bias = bias(node, channels: shift.count)
+            {
+                annotations.biases[position] = zip(bias, shift).map { $0 - $1 }
+            }
         }
         return annotations
     }
+
+    /// The bias of a node, zeros where it has none; nil when it is no constant with one element per channel, or when the
+    /// operator takes none.
+    private func bias(_ node: Node, channels: Int) -> [Float]? {
+        guard !(node.op is MatMul) else { return nil }
+        guard node.inputs.count > 2, let id = node.inputs[2] else { return [Float](repeating: 0, count: channels) }
+        guard graph[id].quantization == nil, let values = graph.realConstant(id), values.count == channels else { return nil }
+        return values
+    }
+
+    /// What rounding the weights adds to each output channel on average: the weights' errors times the means of the input
+    /// channels. The few weights of a depthwise filter do not average out, which costs a small network many points.
+    private func roundingShift(_ node: Node, _ exact: Tensor, _ rounded: Tensor, _ means: [Float]) -> [Float]? {
+        let errors = zip(rounded.elements(as: Float.self), exact.elements(as: Float.self)).map { $0 - $1 }
+        let shape = exact.shape
+        let (rows, columns) = (shape[0], shape[1])
+        let taps = shape[2...].reduce(1, *)
+        /// Sum over rows or columns of `errors`, each times the mean of its input channel.
+        func sums(_ channels: Int, _ place: (_ row: Int, _ column: Int) -> (output: Int, input: Int)) -> [Float]? {
+            var result = [Double](repeating: 0, count: channels)
+            for row in 0..<rows {
+                for column in 0..<columns {
+                    let (output, input) = place(row, column)
+                    guard input < means.count else { return nil }
+                    let first = (row * columns + column) * taps
+                    let error = errors[first..<first + taps].reduce(0) { $0 + Double($1) }
+                    result[output] += error * Double(means[input])
+                }
+            }
+            return result.map { Float($0) }
+        }
+        switch node.op {
+        case let op as Conv:
+            let perGroup = rows / op.groups
+            return sums(rows) { ($0, $0 / perGroup * columns + $1) }
+        case let op as ConvTranspose:
+            // An output element meets only every stride-th tap.
+            let share = 1 / Float(op.strides.reduce(1, *))
+            let perGroup = rows / op.groups
+            return sums(columns * op.groups) { ($0 / perGroup * columns + $1, $0) }?.map { $0 * share }
+        case let op as Gemm:
+            return op.transB ? sums(rows) { ($0, $1) } : sums(columns) { ($1, $0) }
+        default:
+            return nil
+        }
+    }
 }
 
-/// int8 weights by value.
+/// int8 weights by value, and biases by the position of their node.
 struct WeightAnnotations {
     var weights: [ValueID: (tensor: Tensor, quantization: Quantization)] = [:]
+    var biases: [Int: [Float]] = [:]
 
     func apply(to graph: inout Graph) {
         for (id, annotation) in weights {
             graph[id].constant = annotation.tensor
             graph[id].quantization = annotation.quantization
+        }
+        for (position, values) in biases.sorted(by: { $0.key < $1.key }) {
+            let name = graph.freshName(graph.nodes[position].name + "/corrected bias")
+            let id = graph.addConstant(name: name, Tensor(values, shape: [values.count]))
+            while graph.nodes[position].inputs.count < 3 { graph.nodes[position].inputs.append(nil) }
+            graph.nodes[position].inputs[2] = id
         }
     }
 }
