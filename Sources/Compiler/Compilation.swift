@@ -226,11 +226,21 @@ extension Graph {
         }
     }
 
+    /// Whether a node's results may lie outside the range of their integers: those of products and sums, and values that
+    /// only now become integers (TFLite's QUANTIZE).
+    private func saturates(_ node: Node) -> Bool {
+        switch node.op {
+        case is Conv, is ConvTranspose, is Gemm, is MatMul, is Binary: true
+        case is Identity: node.inputs[0].map { self[$0].quantization != self[node.outputs[0]!].quantization } ?? false
+        default: false
+        }
+    }
+
     private mutating func clampToQuantizedRanges() {
         var result: [Node] = []
         for var node in nodes {
             var clips: [Node] = []
-            if node.op is Conv || node.op is ConvTranspose || node.op is Gemm || node.op is MatMul || node.op is Binary {
+            if saturates(node) {
                 for (place, output) in node.outputs.enumerated() {
                     guard let output, let quantization = self[output].quantization, quantization.scales.count == 1 else {
                         continue

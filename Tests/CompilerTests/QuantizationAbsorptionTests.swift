@@ -1,3 +1,4 @@
+import Engine
 import Graph
 import XCTest
 
@@ -185,5 +186,45 @@ final class QuantizationAbsorptionTests: XCTestCase {
         plain.output(plain.add(node.op, [px, weight, bias]))
         XCTAssertEqual(plain.graph.inferShapes(), [])
         try verify(compilation, against: plain.graph, "float form of a quantized model")
+    }
+
+    /// A value that becomes integers in passing (TFLite's QUANTIZE) keeps their range in float32 as well.
+    func testFloatFormKeepsSaturation() throws {
+        var net = NetworkBuilder(seed: 166)
+        let x = net.input([1, 4])
+        let stored = net.add(Identity(), [x])
+        net.graph[stored].quantization = Quantization(elementType: .int8, scale: 1 / 256, zeroPoint: -128)
+        net.output(net.add(Identity(), [stored]))
+        var graph = net.graph
+        XCTAssertEqual(graph.inferShapes(), [])
+        let compilation = try Compiler.compile(graph, options: CompileOptions(precision: .float32))
+        let session = try Session(model: Model(copying: compilation.file), threadCount: 1)
+        [Float]([-1, 0.3, 0.9, 3]).withUnsafeBytes { session.input(0).copyMemory(from: $0) }
+        session.run()
+        XCTAssertEqual([Float](session.output(0).assumingMemoryBound(to: Float.self)), [0, 0.3, 0.9, 255 / 256])
+    }
+
+    /// QUANTIZE from one int8 quantization to another, alone and fused behind a convolution: XNNPACK's quotient of 8
+    /// fraction bits, halves up.
+    func testRequantizationOfTFLite() throws {
+        var net = NetworkBuilder(seed: 167)
+        let x = net.input([1, 256])
+        net.graph[x].quantization = Quantization(elementType: .int8, scale: 0.1, zeroPoint: 7)
+        let y = net.add(Identity(), [x])
+        net.graph[y].quantization = Quantization(elementType: .int8, scale: 0.15, zeroPoint: -4)
+        net.graph.inputs[0].elementType = .int8
+        net.output(y)
+        net.graph.outputs[0].elementType = .int8
+        net.graph.integerRounding = .tfLite
+        var graph = net.graph
+        XCTAssertEqual(graph.inferShapes(), [])
+        let compilation = try Compiler.compile(graph, options: CompileOptions())
+        let session = try Session(model: Model(copying: compilation.file), threadCount: 1)
+        let codes = (-128...127).map { Int8($0) }
+        codes.withUnsafeBytes { session.input(0).copyMemory(from: $0) }
+        session.run()
+        // 0.1 / 0.15 is 171 / 256.
+        let expected = codes.map { Int8(((Int($0) - 7) * 171 + 128) >> 8 - 4) }
+        XCTAssertEqual([Int8](session.output(0).assumingMemoryBound(to: Int8.self)), expected)
     }
 }

@@ -207,7 +207,7 @@ extension Lowering {
                 tail.final = output
                 skipped.insert(next)
             } else if let values = tableValues(graph.nodes[next])?.values {
-                tail.table = values.map(parameters.code)
+                tail.table = tableCodes(graph.nodes[next], values, parameters)
                 tail.tableParameters = parameters
                 tail.final = output
                 skipped.insert(next)

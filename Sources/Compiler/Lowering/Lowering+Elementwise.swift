@@ -76,6 +76,27 @@ extension Lowering {
         }
     }
 
+    /// LiteRT's codes of TFLite's QUANTIZE from one quantization to another of the same type: XNNPACK multiplies by a
+    /// quotient of 8 fraction bits, halves go up. Nil when the node is something else, or the quotient is out of its range.
+    private func codesOfRequantization(_ node: Node) -> [Int8]? {
+        guard graph.integerRounding == .tfLite, node.op is Identity, let x = node.inputs[0], let y = node.outputs[0],
+            graph[x].quantization?.elementType == graph[y].quantization?.elementType,
+            let input = Int8Parameters(graph[x].quantization), let output = Int8Parameters(graph[y].quantization)
+        else { return nil }
+        let quotient = input.scale / output.scale
+        guard quotient >= 0x1p-8, quotient <= 0x1p7 else { return nil }
+        let multiplier = Int32((quotient * 256).rounded(.toNearestOrEven))
+        return (-128...127).map { (code: Int32) in
+            let sum = (code - input.zeroPoint) * multiplier + 128
+            return Int8(max(-128, min(127, (sum >> 8) + output.zeroPoint)))
+        }
+    }
+
+    /// The codes of a function of one int8 value whose reals are `values`.
+    func tableCodes(_ node: Node, _ values: [Float], _ parameters: Int8Parameters) -> [Int8] {
+        codesOfSumWithScalar(node) ?? codesOfRequantization(node) ?? values.map(parameters.code)
+    }
+
     /// Lowers a node that is a function of one int8 value; false when it is not.
     func lowerAsTable(_ node: Node) -> Bool {
         guard let (variable, values) = tableValues(node), let output = node.outputs[0] else { return false }
@@ -85,7 +106,7 @@ extension Lowering {
         case .int8?:
             let target = destination(output)
             if let parameters = Int8Parameters(graph[output].quantization) {
-                emitTable(codesOfSumWithScalar(node) ?? values.map(parameters.code), from: input, to: target)
+                emitTable(tableCodes(node, values, parameters), from: input, to: target)
             } else {
                 emitTable(values.map { Int8($0) }, from: input, to: target)
             }
