@@ -24,6 +24,8 @@
 #define SWIFTLET_DECLARE_X86(family, symbol) SWIFTLET_PROTOTYPE(family, symbol)
 #define SWIFTLET_DECLARE_ARM(family, symbol) SWIFTLET_PROTOTYPE(family, symbol)
 #define SWIFTLET_DECLARE_ARM64(family, symbol) SWIFTLET_PROTOTYPE(family, symbol)
+#define swiftlet_gemmpacked_s8_arguments swiftlet_gemm_tiles_arguments
+#define swiftlet_gemmchain_s8_arguments swiftlet_gemm_tiles_arguments
 #define swiftlet_gemmany_s8_arguments swiftlet_gemm_s8_arguments
 #define swiftlet_depthwiseany_s8_arguments swiftlet_depthwise_s8_arguments
 #define swiftlet_depthwise3x3_s8_arguments swiftlet_depthwise_rows_s8_arguments

@@ -65,13 +65,15 @@ extension Convolution {
 
     /// Bytes that `prepare` writes, a multiple of 64; 0 where nothing is prepared.
     public var preparedByteCount: Int {
-        packed == nil ? 0 : PreparedLayout(geometry, depth: packedLayout.depth).byteCount
+        if kernel.family == .gemmChainInt8 { return stepByteCount }
+        return packed == nil ? 0 : PreparedLayout(geometry, depth: packedLayout.depth).byteCount
     }
 
     /// Prepares what `run` needs beside these packed weights and this folded bias. Once per session, at its start: it
     /// allocates memory for its own time.
     /// - Precondition: `memory` has `preparedByteCount` bytes, 64-byte aligned.
     public func prepare(weights: UnsafePointer<Int8>, bias: UnsafePointer<Int32>, into memory: UnsafeMutableRawPointer) {
+        if kernel.family == .gemmChainInt8 { return prepareSteps(weights: weights, into: memory) }
         guard let packed else { return }
         let prepared = PreparedLayout(geometry, depth: packedLayout.depth)
         let temporary = UnsafeMutablePointer<UInt16>.allocate(capacity: 4 * packedLayout.depth)

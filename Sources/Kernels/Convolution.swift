@@ -57,8 +57,13 @@ public struct Convolution: Sendable {
     public let singlePixelKernel: Kernel
     /// Kernels beside a micro-kernel that reads packed inputs.
     let packed: PackedKernels?
+    /// Kernel that packs for a micro-kernel that runs over tiles.
+    let packKernel: Kernel?
     let layout: ScratchLayout
     let packedLayout: PackedLayout
+    let tileLayout: TileLayout
+    /// Set where Winograd's transform computes it.
+    let winogradLayout: WinogradLayout?
 
     /// Chooses kernels for `geometry`: a pure function of its arguments.
     public init(_ geometry: ConvolutionGeometry, traits: Packing.WeightTraits = .init(), kernels: KernelSet) {
@@ -66,7 +71,15 @@ public struct Convolution: Sendable {
         self.kernels = kernels
         layout = ScratchLayout(geometry)
         packedLayout = PackedLayout(geometry)
-        if geometry.isDepthwise {
+        tileLayout = TileLayout(geometry)
+        packKernel = kernels.tilePack
+        let winograd = Convolution.winogradLayout(geometry, traits: traits, kernels: kernels)
+        winogradLayout = winograd
+        if winograd != nil {
+            kernel = kernels.winograd.unsafelyUnwrapped.gemm
+            singlePixelKernel = kernel
+            packed = nil
+        } else if geometry.isDepthwise {
             kernel = Convolution.depthwiseKernel(geometry, traits, kernels)
             singlePixelKernel = kernel
             packed = nil
@@ -76,6 +89,13 @@ public struct Convolution: Sendable {
             packed = nil
         } else if kernels.gemm.family == .gemmUInt8Int8 && packedLayout.depth > PackedLayout.maximumDepth {
             kernel = Kernel.scalarGemm
+            singlePixelKernel = kernel
+            packed = nil
+        } else if kernels.gemm.family == .gemmPackedInt8
+            && (geometry.outputPixels == 1 || tileLayout.depth > TileLayout.maximumDepth)
+        {
+            // Packing pays where several panels and pixels read what it wrote.
+            kernel = kernels.gemmSinglePixel
             singlePixelKernel = kernel
             packed = nil
         } else {
@@ -89,7 +109,11 @@ public struct Convolution: Sendable {
     /// planned ahead.
     public static func scratchByteCount(_ geometry: ConvolutionGeometry) -> Int {
         let rows = ScratchLayout(geometry).byteCount
-        return geometry.isDepthwise ? rows : max(rows, PackedLayout(geometry).byteCount)
+        return geometry.isDepthwise
+            ? rows
+            : max(
+                rows, PackedLayout(geometry).byteCount, TileLayout(geometry).byteCount,
+                WinogradLayout(geometry)?.byteCount ?? 0)
     }
 
     /// Computes one part of the output. Parts may run at the same time, each with its own scratch.
@@ -101,6 +125,10 @@ public struct Convolution: Sendable {
             runDepthwise(arguments, part: part, scratch: scratch)
         } else if let packed {
             runPacked(arguments, packed, part: part, scratch: scratch)
+        } else if let winogradLayout {
+            runWinograd(arguments, winogradLayout, part: part, scratch: scratch)
+        } else if kernel.runsOverTiles {
+            runTiles(arguments, part: part, scratch: scratch)
         } else {
             runGemm(arguments, part: part, scratch: scratch)
         }

@@ -11,6 +11,8 @@ public enum ISA: UInt8, Sendable, CaseIterable {
     case neon = 2
     /// AArch64 with the SDOT instruction (FEAT_DotProd).
     case dotprod = 3
+    /// AArch64 with the SMMLA instruction (FEAT_I8MM).
+    case i8mm = 4
 
     /// The name used by `--force-isa`, reports and kernel symbols.
     public var name: StaticString {
@@ -19,6 +21,7 @@ public enum ISA: UInt8, Sendable, CaseIterable {
         case .avx2: "avx2"
         case .neon: "neon"
         case .dotprod: "dotprod"
+        case .i8mm: "i8mm"
         }
     }
 
@@ -44,6 +47,7 @@ public enum ISA: UInt8, Sendable, CaseIterable {
         case .avx2: [.avx2, .scalar]
         case .neon: [.neon, .scalar]
         case .dotprod: [.dotprod, .neon, .scalar]
+        case .i8mm: [.i8mm, .dotprod, .neon, .scalar]
         }
     }
 }
@@ -62,7 +66,6 @@ public struct CPUFeatures: OptionSet, Sendable, Hashable {
     public static let avxvnni = CPUFeatures(rawValue: SWIFTLET_CPU_AVXVNNI)
     /// Detected and reported; no kernel of this version uses it.
     public static let avx512vnni = CPUFeatures(rawValue: SWIFTLET_CPU_AVX512VNNI)
-    /// Detected and reported; no kernel of this version uses it.
     public static let i8mm = CPUFeatures(rawValue: SWIFTLET_CPU_I8MM)
     /// Detected and reported; no kernel of this version uses it.
     public static let rvv = CPUFeatures(rawValue: SWIFTLET_CPU_RVV)
@@ -77,11 +80,14 @@ public struct CPUFeatures: OptionSet, Sendable, Hashable {
         case .avx2: contains(.avx2)
         case .neon: contains(.neon)
         case .dotprod: contains([.neon, .dotprod])
+        // Every CPU with I8MM has DotProd (Armv8.6 requires both).
+        case .i8mm: contains([.neon, .dotprod, .i8mm])
         }
     }
 
     /// The most preferred instruction set of this CPU.
     public var bestISA: ISA {
+        if supports(.i8mm) { return .i8mm }
         if supports(.dotprod) { return .dotprod }
         if supports(.neon) { return .neon }
         if supports(.avx2) { return .avx2 }

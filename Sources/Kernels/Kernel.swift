@@ -32,6 +32,18 @@ public enum KernelFamily: UInt8, Sendable {
     case bilinearInt8 = 16
     /// One row of a bilinear resize of stored integers.
     case bilinearFixedInt8 = 17
+    /// Block of an int8 convolution, tiles packed by `packInt8` of the same instruction set.
+    case gemmPackedInt8 = 18
+    /// Block of an int8 convolution, int8 rows; products are summed in 16 bits as far as the weights allow.
+    case gemmChainInt8 = 19
+    /// Packs a tile of inputs for `gemmPackedInt8`, or copies the taps of a pixel into one row for `gemmChainInt8`.
+    case packInt8 = 20
+    /// Winograd's F(4×4, 3×3): transforms inputs.
+    case winogradInput = 21
+    /// Winograd's F(4×4, 3×3): transforms weights.
+    case winogradWeights = 22
+    /// Winograd's F(4×4, 3×3): products of what the others transformed, and outputs from them.
+    case winogradGemm = 23
 }
 
 /// One entry of the list of kernels (`kernels.def`): every kernel of every architecture is listed on all of them.
@@ -100,6 +112,10 @@ public struct KernelSet: Sendable, Equatable {
     let gemm: Kernel
     let gemmSinglePixel: Kernel
     let packed: PackedKernels?
+    /// Packs inputs for `gemm` of a family that runs over tiles.
+    let tilePack: Kernel?
+    /// 3×3 convolutions with fewer multiplications, where that beats `gemm`.
+    let winograd: WinogradKernels?
     /// For weights that contain -128 or, depthwise, have an offset: the 16-bit sums of most NEON kernels overflow.
     let gemmAnyWeight: Kernel
     let depthwise: Kernel
@@ -126,6 +142,8 @@ public struct KernelSet: Sendable, Equatable {
         let order = isa.fallbacks
         (gemm, packed) = KernelSet.gemmKernel(order, features, singlePixel: false)
         (gemmSinglePixel, _) = KernelSet.gemmKernel(order, features, singlePixel: true)
+        tilePack = KernelSet.find(.packInt8, gemm.isa, features, singlePixel: false)
+        winograd = KernelSet.winogradKernels(gemm.isa, features)
         gemmAnyWeight = gemm.takesAnyWeight ? gemm : KernelSet.first(.gemmInt8AnyWeight, order, features)
         depthwise = KernelSet.first(.depthwiseInt8, order, features)
         depthwiseAnyWeight =
@@ -172,6 +190,8 @@ public struct KernelSet: Sendable, Equatable {
         _ order: [ISA], _ features: CPUFeatures, singlePixel: Bool
     ) -> (Kernel, PackedKernels?) {
         for isa in order {
+            if !singlePixel, let kernel = find(.gemmPackedInt8, isa, features, singlePixel: false) { return (kernel, nil) }
+            if let kernel = find(.gemmChainInt8, isa, features, singlePixel: false) { return (kernel, nil) }
             if let kernel = find(.gemmInt8, isa, features, singlePixel: singlePixel) { return (kernel, nil) }
             if let kernel = find(.gemmUInt8Int8, isa, features, singlePixel: singlePixel),
                 let pack = find(.packUInt8, isa, features, singlePixel: false),
@@ -181,6 +201,19 @@ public struct KernelSet: Sendable, Equatable {
             }
         }
         return (Kernel.scalarGemm, nil)
+    }
+
+    /// Whether the choice of kernels for `geometry` depends on `WeightTraits.largestFilterSum`.
+    public func needsFilterSums(_ geometry: ConvolutionGeometry) -> Bool {
+        winograd != nil && Convolution.WinogradLayout(geometry)?.pays(geometry) ?? false
+    }
+
+    private static func winogradKernels(_ isa: ISA, _ features: CPUFeatures) -> WinogradKernels? {
+        guard let input = find(.winogradInput, isa, features, singlePixel: false),
+            let weights = find(.winogradWeights, isa, features, singlePixel: false),
+            let gemm = find(.winogradGemm, isa, features, singlePixel: false)
+        else { return nil }
+        return WinogradKernels(input: input, weights: weights, gemm: gemm)
     }
 
     /// Whether the choice of kernels depends on the weights.
@@ -211,7 +244,15 @@ extension Kernel {
             && (g.strideX == 1 || (g.strideX == 2 && g.dilationX == 1)) && g.padLeft % g.dilationX == 0
     }
 
+    /// Whether it is part of Winograd's transform.
+    var isWinograd: Bool { family == .winogradInput || family == .winogradWeights || family == .winogradGemm }
+
+    /// Whether it takes all tiles of a block (`Convolution+Tiles.swift`).
+    var runsOverTiles: Bool { family == .gemmPackedInt8 || family == .gemmChainInt8 }
+
     /// Whether weights of -128, and depthwise weights with an offset, are computed exactly; most NEON kernels sum pairs
     /// of products in 16 bits.
-    var takesAnyWeight: Bool { isa != .neon || family == .gemmInt8AnyWeight || family == .depthwiseInt8AnyWeight }
+    var takesAnyWeight: Bool {
+        isa != .neon || family == .gemmInt8AnyWeight || family == .depthwiseInt8AnyWeight || family == .gemmChainInt8
+    }
 }

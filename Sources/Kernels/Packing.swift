@@ -1,3 +1,5 @@
+import CKernels
+
 /// Weight layouts, byte for byte. One layout serves every instruction set, so a `.nest` file is used where it lies on
 /// any CPU. All functions are pure; the compiler calls them, kernels and the loader use the byte counts.
 ///
@@ -90,13 +92,24 @@ public enum Packing {
         /// Whether every scale is at most `smallScale` in magnitude: then no accumulator times its scale leaves the range
         /// of int32.
         public var hasSmallScales: Bool
-        public init(containsMinus128: Bool = false, hasOffset: Bool = false, hasSmallScales: Bool = false) {
+        /// The largest sum of absolute weights of an output channel; nil where it isn't known.
+        public var largestFilterSum: Int?
+        public init(
+            containsMinus128: Bool = false, hasOffset: Bool = false, hasSmallScales: Bool = false,
+            largestFilterSum: Int? = nil
+        ) {
             self.containsMinus128 = containsMinus128
             self.hasOffset = hasOffset
             self.hasSmallScales = hasSmallScales
+            self.largestFilterSum = largestFilterSum
         }
 
         public static let smallScale: Float = 0.5
+    }
+
+    /// The largest sum of absolute packed weights of an output channel of `g`, which is not depthwise.
+    public static func largestFilterSum(_ g: ConvolutionGeometry, packed weights: UnsafePointer<Int8>) -> Int {
+        Int(swiftlet_largest_filter_sum_s8(weights, Int32(g.groups * panels(g)), Int32(g.taps * quads(g))))
     }
 
     /// Packs int8 weights given as `weights[((channel * taps) + tap) * inputChannelsPerGroup + input]`, that is

@@ -137,6 +137,17 @@ struct TestRandom {
         }
     }
 
+    /// A 3×3 convolution that Winograd's transform computes.
+    mutating func winogradGeometry() -> ConvolutionGeometry {
+        let (height, width) = (int(1...11), int(1...11))
+        let (padTop, padLeft) = (int(0...1), int(0...1))
+        return ConvolutionGeometry(
+            inputHeight: height, inputWidth: width, outputHeight: max(1, height + padTop - int(0...2)),
+            outputWidth: max(1, width + padLeft - int(0...2)), groups: int(0...5) == 0 ? 2 : 1,
+            inputChannelsPerGroup: int(8...29), outputChannelsPerGroup: int(1...19), kernelHeight: 3, kernelWidth: 3,
+            padTop: padTop, padLeft: padLeft)
+    }
+
     /// A convolution small enough for an emulated CPU.
     mutating func geometry(depthwise: Bool) -> ConvolutionGeometry {
         let isPointwise = int(0...2) == 0
@@ -202,10 +213,12 @@ struct KernelTest {
             var random = TestRandom(seed: UInt64(kernel.index * 1000 + number + 1))
             let isEqual =
                 switch kernel.family {
-                case .gemmInt8, .gemmUInt8Int8, .gemmInt8AnyWeight:
+                case .gemmInt8, .gemmUInt8Int8, .gemmInt8AnyWeight, .gemmPackedInt8, .gemmChainInt8:
                     convolution(kernels, &random, number, depthwise: false)
                 // No results of their own: they run under the kernel that reads what they write.
-                case .packUInt8, .scanInt8: convolution(kernels, &random, number, depthwise: false)
+                case .packUInt8, .scanInt8, .packInt8: convolution(kernels, &random, number, depthwise: false)
+                case .winogradInput, .winogradWeights, .winogradGemm:
+                    convolution(kernels, &random, number, depthwise: false)
                 case .depthwiseInt8, .depthwiseInt8AnyWeight, .depthwise3x3Int8, .depthwise5x5Int8:
                     convolution(kernels, &random, number, depthwise: true)
                 case .addInt8: elementwise(&random, number, isAddition: true)
@@ -224,7 +237,10 @@ struct KernelTest {
     private func convolution(
         _ kernels: KernelSet, _ random: inout TestRandom, _ number: Int, depthwise: Bool
     ) -> Bool {
-        let g = kernel.isDepthwiseRows ? random.rowsGeometry(kernel) : random.geometry(depthwise: depthwise)
+        let g =
+            kernel.isDepthwiseRows
+            ? random.rowsGeometry(kernel)
+            : kernel.isWinograd ? random.winogradGeometry() : random.geometry(depthwise: depthwise)
         let inputStride = g.inputChannels + random.int(0...5)
         let outputStride = g.outputChannels + random.int(0...5)
         let extremes = random.int(0...3) == 0
@@ -244,7 +260,7 @@ struct KernelTest {
         let zeroPoint = Int8(truncatingIfNeeded: number)
         let range = random.outputRange()
         let takesOffset = !depthwise || kernel.takesAnyWeight
-        let weightOffset = takesOffset && random.int(0...3) == 0 ? Int32(random.int(-255...255)) : 0
+        let weightOffset = takesOffset && !kernel.isWinograd && random.int(0...3) == 0 ? Int32(random.int(-255...255)) : 0
         var expected = Reference.convolution(
             g, input: input, inputPixelStride: inputStride, inputZeroPoint: zeroPoint, weights: weights,
             weightOffset: weightOffset, bias: bias, scales: scales, range: range)
@@ -619,7 +635,10 @@ extension Convolution {
         packedLayout = PackedLayout(geometry)
         let isPacked = kernel.family == .gemmUInt8Int8 || kernel.family == .packUInt8 || kernel.family == .scanInt8
         packed = isPacked ? kernels.packed : nil
-        self.kernel = isPacked ? kernels.gemm : kernel
+        tileLayout = TileLayout(geometry)
+        packKernel = kernels.tilePack
+        winogradLayout = kernel.isWinograd ? WinogradLayout(geometry) : nil
+        self.kernel = isPacked || kernel.family == .packInt8 ? kernels.gemm : kernel
         singlePixelKernel = self.kernel
     }
 }

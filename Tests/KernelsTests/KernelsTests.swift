@@ -91,10 +91,15 @@ final class SelectionTests: XCTestCase {
              "swiftlet_depthwise_s8_4x16__avx2"),
             ([.neon], .neon, ["swiftlet_gemm_s8_2x8__neon", "swiftlet_gemm_s8_2x8__neon"],
              "swiftlet_depthwise_s8_2x16__neon"),
-            ([.neon, .aarch64], .neon, ["swiftlet_gemm_s8_4x8__neon", "swiftlet_gemm_s8_2x8__neon"],
+            ([.neon, .aarch64], .neon, ["swiftlet_gemmchain_s8_4x8__neon", "swiftlet_gemmchain_s8_4x8__neon"],
              "swiftlet_depthwise_s8_4x16__neon"),
             ([.neon, .aarch64, .dotprod], .dotprod,
-             ["swiftlet_gemm_s8_8x8__dotprod", "swiftlet_gemm_s8_1x8__dotprod"], "swiftlet_depthwise_s8_4x16__neon"),
+             ["swiftlet_gemmpacked_s8_8x8__dotprod", "swiftlet_gemm_s8_1x8__dotprod"], "swiftlet_depthwise_s8_4x16__neon"),
+            ([.neon, .aarch64, .dotprod, .i8mm], .i8mm,
+             ["swiftlet_gemmpacked_s8_8x8__i8mm", "swiftlet_gemm_s8_1x8__dotprod"], "swiftlet_depthwise_s8_4x16__neon"),
+            // A CPU that has I8MM has DotProd too: what claims otherwise is not trusted with either.
+            ([.neon, .aarch64, .i8mm], .neon, ["swiftlet_gemmchain_s8_4x8__neon", "swiftlet_gemmchain_s8_4x8__neon"],
+             "swiftlet_depthwise_s8_4x16__neon"),
         ]
         for (features, isa, gemm, depthwiseName) in cpus {
             let set = try KernelSet(features: features)
@@ -107,8 +112,8 @@ final class SelectionTests: XCTestCase {
     func testWeightsOfMinus128GoToKernelsThatTakeThem() throws {
         for (features, gemm) in [
             (CPUFeatures([.neon]), "swiftlet_gemmany_s8_2x8__neon"),
-            ([.neon, .aarch64], "swiftlet_gemmany_s8_2x8__neon"),
-            ([.neon, .aarch64, .dotprod], "swiftlet_gemm_s8_8x8__dotprod"),
+            ([.neon, .aarch64], "swiftlet_gemmchain_s8_4x8__neon"),
+            ([.neon, .aarch64, .dotprod], "swiftlet_gemmpacked_s8_8x8__dotprod"),
         ] {
             let set = try KernelSet(features: features)
             XCTAssertEqual(names(set, general, minus128: true).first, gemm)
@@ -143,7 +148,7 @@ final class SelectionTests: XCTestCase {
     func testForcing() throws {
         let set = try KernelSet(features: [.neon, .aarch64, .dotprod], forcing: .neon)
         XCTAssertEqual(set.isa, .neon)
-        XCTAssertEqual(names(set, general).first, "swiftlet_gemm_s8_4x8__neon")
+        XCTAssertEqual(names(set, general).first, "swiftlet_gemmchain_s8_4x8__neon")
         XCTAssertEqual(try KernelSet(features: [.avx2], forcing: .scalar).isa, .scalar)
         XCTAssertThrowsError(try KernelSet(features: [.avx2], forcing: .dotprod)) {
             XCTAssertEqual($0 as? KernelSelectionError, .forcedISAUnavailable(.dotprod))

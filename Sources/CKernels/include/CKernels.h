@@ -102,6 +102,109 @@ typedef struct {
     int32_t highest;
 } swiftlet_gemm_u8s8_arguments;
 
+// Packs int8 inputs for the kernels of family gemmpacked_s8 and gemmchain_s8 of the same instruction set, whose files say
+// how; `tile` is the kernel's own number of pixels.
+//   bases null      one tap; all tiles of `pixels` pixels at input + pixel * inputPixelStride
+//   bases, offsets  one tile; the row of a pixel and tap is bases[pixel] + offsets[tap]
+//   rows            one tile; the row is rows[tap * tile + pixel]
+// In a tile the last pixel is repeated up to `tile`. Where quads is not a multiple of four, the taps of a pixel are first
+// copied into one row, at `joined`: tile * taps * quads * 4 + 16 bytes. `run` taps at a time, in order, follow each other
+// `step` bytes apart. Reads up to 16 bytes past the end of a row.
+typedef struct {
+    const int8_t *const *rows;
+    const int8_t *const *bases;
+    const intptr_t *offsets;
+    const int8_t *input;
+    intptr_t inputPixelStride;
+    int8_t *output;
+    int8_t *joined;
+    int32_t pixels;
+    int32_t taps;
+    int32_t quads;
+    int32_t run;
+    int32_t step;
+} swiftlet_pack_s8_arguments;
+
+// Arguments of a block of an int8 convolution: `pixels` output pixels by consecutive panels of weights.
+//   gemmpacked_s8  tiles that pack_s8 packed, one after the other; taps is 1, quads those of all taps
+//   gemmchain_s8   rows[(tile * taps + tap) * kernel's pixels + pixel], `steps` as swiftlet_chain_steps_s8 wrote them
+// `panel` is memory for one panel of weights, 32 * (quads up to a multiple of 4) bytes; pixelBias is null or one per pixel;
+// otherwise as swiftlet_gemm_s8_arguments.
+typedef struct {
+    const int8_t *activations;
+    const int8_t *const *rows;
+    const int8_t *weights;
+    const uint8_t *steps;
+    const int32_t *bias;
+    const int32_t *pixelBias;
+    const float *scales;
+    int8_t *output;
+    intptr_t outputPixelStride;
+    int8_t *panel;
+    int32_t taps;
+    int32_t quads;
+    int32_t pixels;
+    int32_t channels;
+    int32_t zeroPoint;
+    int32_t lowest;
+    int32_t highest;
+} swiftlet_gemm_tiles_arguments;
+
+// How gemmchain_s8 may sum the products of four consecutive quads of one tap in 16 bits, for any inputs.
+enum {
+    SWIFTLET_STEP_FOUR = 0,    // all four quads in one sum
+    SWIFTLET_STEP_TWO = 1,     // two quads a sum
+    SWIFTLET_STEP_ONE = 2,     // every quad by itself
+    SWIFTLET_STEP_END = 3,     // no four quads are left of this tap
+};
+
+// Writes for each panel and tap quads / 4 steps and an end.
+void swiftlet_chain_steps_s8(const int8_t *weights, int32_t panels, int32_t taps, int32_t quads, uint8_t *steps);
+
+// Winograd's F(4x4, 3x3) in integers (winograd_neon.h says how): 6x6 inputs and 3x3 weights become 36 values each, whose
+// products, summed over input channels, give 4x4 outputs.
+
+// Transforms the inputs of one tile: rows[6 * y + x] are the input pixels; the values of eight channels c at position p
+// go to output + p * positionStride + c / 8 * 64, in elements. Reads up to 7 bytes past the end of a row.
+typedef struct {
+    const int8_t *const *rows;
+    int16_t *output;
+    intptr_t positionStride;
+    int32_t channels;
+} swiftlet_winoinput_s8_arguments;
+
+// Transforms one panel of packed 3x3 weights: [position][input channel, up to a multiple of 8][output channel 0..<8].
+typedef struct {
+    const int8_t *weights;
+    int16_t *output;
+    int32_t quads;
+} swiftlet_winoweights_s8_arguments;
+
+// One panel by up to 8 tiles. Transformed inputs: [position][eight input channels][tile 0..<8][channel 0..<8]; `products`
+// is memory for 36 * 8 * 8 sums. The 4x4 outputs of tile t begin at output[t]; rows[t] by columns[t] of them are wanted.
+// |sum of weight * input| of every output must be less than 2^25.
+typedef struct {
+    const int16_t *inputs;
+    const int16_t *weights;
+    int32_t *products;
+    const int32_t *bias;
+    const float *scales;
+    int8_t *const *output;
+    const uint8_t *rows;
+    const uint8_t *columns;
+    intptr_t outputPixelStride;
+    intptr_t outputRowStride;
+    int32_t eights;    // input channels / 8, rounded up
+    int32_t tiles;
+    int32_t channels;
+    int32_t zeroPoint;
+    int32_t lowest;
+    int32_t highest;
+} swiftlet_winogemm_s8_arguments;
+
+// The largest sum of absolute weights of a filter. Weights packed as Packing.swift describes; depth in quads of all taps.
+int64_t swiftlet_largest_filter_sum_s8(const int8_t *weights, int32_t panels, int32_t depth);
+
 // pixelBias[p] = factor * sum over tap and i in 0..<inputs of rows[tap * tile + p][i], int8, wrapping, for p < pixels; 0
 // for the rest of the tile. Reads up to 7 bytes past the end of a row.
 void swiftlet_pixel_bias_s8(
@@ -310,6 +413,12 @@ typedef union {
     void (*sum_s8)(const swiftlet_sum_s8_arguments *);
     void (*bilinear_s8)(const swiftlet_bilinear_s8_arguments *);
     void (*bilinearfixed_s8)(const swiftlet_bilinearfixed_s8_arguments *);
+    void (*gemmpacked_s8)(const swiftlet_gemm_tiles_arguments *);
+    void (*gemmchain_s8)(const swiftlet_gemm_tiles_arguments *);
+    void (*pack_s8)(const swiftlet_pack_s8_arguments *);
+    void (*winoinput_s8)(const swiftlet_winoinput_s8_arguments *);
+    void (*winoweights_s8)(const swiftlet_winoweights_s8_arguments *);
+    void (*winogemm_s8)(const swiftlet_winogemm_s8_arguments *);
 } swiftlet_kernel_function;
 
 // Families, in the order of the union.
@@ -332,6 +441,12 @@ enum {
     SWIFTLET_FAMILY_sum_s8 = 15,
     SWIFTLET_FAMILY_bilinear_s8 = 16,
     SWIFTLET_FAMILY_bilinearfixed_s8 = 17,
+    SWIFTLET_FAMILY_gemmpacked_s8 = 18,
+    SWIFTLET_FAMILY_gemmchain_s8 = 19,
+    SWIFTLET_FAMILY_pack_s8 = 20,
+    SWIFTLET_FAMILY_winoinput_s8 = 21,
+    SWIFTLET_FAMILY_winoweights_s8 = 22,
+    SWIFTLET_FAMILY_winogemm_s8 = 23,
 };
 
 // Instruction sets, numbered as `ISA` in Swift.
@@ -340,6 +455,7 @@ enum {
     SWIFTLET_ISA_AVX2 = 1,
     SWIFTLET_ISA_NEON = 2,
     SWIFTLET_ISA_DOTPROD = 3,
+    SWIFTLET_ISA_I8MM = 4,
 };
 
 // Where a kernel is compiled.

@@ -77,12 +77,12 @@ extension IntegerConvolution {
         for channel in 0..<geometry.outputChannels {
             largest = max(largest, abs(scales[Packing.biasIndex(geometry, channel: channel)]))
         }
-        return Kernels.Convolution(
-            geometry,
-            traits: Traits(
-                containsMinus128: lowest == -128, hasOffset: weightOffset != 0,
-                hasSmallScales: largest <= Traits.smallScale),
-            kernels: kernels)
+        var traits = Traits(
+            containsMinus128: lowest == -128, hasOffset: weightOffset != 0, hasSmallScales: largest <= Traits.smallScale)
+        if kernels.needsFilterSums(geometry) {
+            traits.largestFilterSum = Packing.largestFilterSum(geometry, packed: packed)
+        }
+        return Kernels.Convolution(geometry, traits: traits, kernels: kernels)
     }
 
     /// Fills the `preparedByteCount` bytes at `memory`.

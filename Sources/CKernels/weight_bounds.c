@@ -1,0 +1,49 @@
+#pragma STDC FP_CONTRACT OFF
+#include "CKernels.h"
+
+enum { lanes = 32, group = 4 };
+
+// Whether sums of `count` products, one of each quad, fit 16 bits in every lane, for any inputs from -128 to 127.
+static int fits(const int8_t *weights, int count) {
+    int32_t least = 0, most = 0;
+    for (int lane = 0; lane < lanes; lane++) {
+        int32_t low = 0, high = 0;
+        for (int quad = 0; quad < count; quad++) {
+            const int32_t weight = weights[quad * lanes + lane];
+            low += weight > 0 ? -128 * weight : 127 * weight;
+            high += weight > 0 ? 127 * weight : -128 * weight;
+        }
+        least = low < least ? low : least;
+        most = high > most ? high : most;
+    }
+    return least >= INT16_MIN && most <= INT16_MAX;
+}
+
+void swiftlet_chain_steps_s8(const int8_t *weights, int32_t panels, int32_t taps, int32_t quads, uint8_t *steps) {
+    for (int64_t filter = 0; filter < (int64_t)panels * taps; filter++) {
+        int32_t quad = 0;
+        for (; quad + group <= quads; quad += group, weights += group * lanes) {
+            if (fits(weights, 4)) {
+                *steps++ = SWIFTLET_STEP_FOUR;
+            } else if (fits(weights, 2) && fits(weights + 2 * lanes, 2)) {
+                *steps++ = SWIFTLET_STEP_TWO;
+            } else {
+                *steps++ = SWIFTLET_STEP_ONE;
+            }
+        }
+        *steps++ = SWIFTLET_STEP_END;
+        weights += (quads - quad) * lanes;
+    }
+}
+
+int64_t swiftlet_largest_filter_sum_s8(const int8_t *weights, int32_t panels, int32_t depth) {
+    int64_t largest = 0;
+    for (int32_t panel = 0; panel < panels; panel++) {
+        int64_t sums[8] = {0};
+        for (int32_t quad = 0; quad < depth; quad++, weights += lanes) {
+            for (int lane = 0; lane < lanes; lane++) sums[lane / 4] += weights[lane] < 0 ? -weights[lane] : weights[lane];
+        }
+        for (int i = 0; i < 8; i++) largest = sums[i] > largest ? sums[i] : largest;
+    }
+    return largest;
+}

@@ -1,0 +1,133 @@
+import Kernels
+import XCTest
+
+/// What is decided for 64-bit ARM on any machine; its kernels themselves run in the self-test of the device binary.
+final class ARMConvolutionTests: XCTestCase {
+    private func neon() throws -> KernelSet { try KernelSet(features: [.neon, .aarch64]) }
+
+    private func geometry(
+        _ size: Int, _ inputs: Int, _ outputs: Int, kernel: Int = 3, stride: Int = 1
+    ) -> ConvolutionGeometry {
+        let outputSize = (size + stride - 1) / stride
+        return ConvolutionGeometry(
+            inputHeight: size, inputWidth: size, outputHeight: outputSize, outputWidth: outputSize,
+            inputChannelsPerGroup: inputs, outputChannelsPerGroup: outputs, kernelHeight: kernel, kernelWidth: kernel,
+            strideY: stride, strideX: stride, padTop: kernel / 2, padLeft: kernel / 2)
+    }
+
+    private func name(_ g: ConvolutionGeometry, _ traits: Packing.WeightTraits, _ set: KernelSet) -> String {
+        Convolution(g, traits: traits, kernels: set).kernel.name
+    }
+
+    func testWinogradIsChosenWhereItIsExactAndPays() throws {
+        let (winograd, chain) = ("swiftlet_winogemm_s8_8x8__neon", "swiftlet_gemmchain_s8_4x8__neon")
+        let set = try neon()
+        XCTAssertEqual(name(geometry(56, 64, 64), .init(), set), winograd)
+        XCTAssertEqual(name(geometry(7, 512, 512), .init(largestFilterSum: 100_000), set), winograd)
+        // 64 * 128 * 2^18 = 2^31.
+        XCTAssertEqual(name(geometry(7, 512, 512), .init(largestFilterSum: (1 << 18) - 1), set), winograd)
+        XCTAssertEqual(name(geometry(7, 512, 512), .init(largestFilterSum: 1 << 18), set), chain)
+        XCTAssertEqual(name(geometry(7, 512, 512), .init(), set), chain, "nothing is known about the sums")
+        XCTAssertEqual(name(geometry(56, 64, 64), .init(hasOffset: true), set), chain)
+        XCTAssertEqual(name(geometry(56, 64, 64, stride: 2), .init(), set), chain)
+        XCTAssertEqual(name(geometry(56, 64, 64, kernel: 1), .init(), set), chain)
+        XCTAssertEqual(name(geometry(2, 64, 64), .init(), set), chain, "most of every tile would be thrown away")
+        XCTAssertEqual(name(geometry(14, 1024, 64), .init(largestFilterSum: 9), set), chain)
+        let dotprod = try KernelSet(features: [.neon, .aarch64, .dotprod])
+        XCTAssertEqual(name(geometry(56, 64, 64), .init(), dotprod), "swiftlet_gemmpacked_s8_8x8__dotprod")
+        XCTAssertTrue(set.needsFilterSums(geometry(56, 64, 64)))
+        XCTAssertFalse(dotprod.needsFilterSums(geometry(56, 64, 64)))
+        XCTAssertFalse(set.needsFilterSums(geometry(56, 64, 64, kernel: 1)))
+    }
+
+    func testOnePixelIsNotPacked() throws {
+        let head = geometry(1, 1024, 1000, kernel: 1)
+        for features: CPUFeatures in [[.neon, .aarch64, .dotprod], [.neon, .aarch64, .dotprod, .i8mm]] {
+            XCTAssertEqual(name(head, .init(), try KernelSet(features: features)), "swiftlet_gemm_s8_1x8__dotprod")
+        }
+        XCTAssertEqual(name(head, .init(), try neon()), "swiftlet_gemmchain_s8_4x8__neon")
+        // Too deep for the panel in scratch.
+        let deep = geometry(2, 40_000, 8, kernel: 1)
+        XCTAssertEqual(
+            name(deep, .init(), try KernelSet(features: [.neon, .aarch64, .dotprod, .i8mm])),
+            "swiftlet_gemm_s8_1x8__dotprod")
+    }
+
+    /// The least and the greatest sum of products of `weights` with inputs from -128 to 127.
+    private func fits16Bits(_ weights: [Int]) -> Bool {
+        var (least, most) = (0, 0)
+        for w in weights {
+            least += min(-128 * w, 127 * w)
+            most += max(-128 * w, 127 * w)
+        }
+        return least >= -32768 && most <= 32767
+    }
+
+    func testStepsAreTheLongestExactSums() throws {
+        var random = Random(5)
+        var counts = [Int](repeating: 0, count: 4)
+        for number in 0..<60 {
+            let inputs = random.int(1...70)
+            let kernel = random.int(0...1) == 0 ? 1 : 2
+            var g = geometry(4, inputs, random.int(1...20), kernel: kernel)
+            g.groups = random.int(1...2)
+            let limit = [127, 40, 64, 128][number % 4]
+            var weights = random.int8s(g.outputChannels * g.taps * inputs, lowest: limit == 128 ? -128 : -limit)
+            for i in 0..<weights.count {
+                if limit < 127 { weights[i] = Int8(max(-limit, min(limit, Int(weights[i])))) }
+                if limit == 128 && random.int(0...3) == 0 { weights[i] = -128 }
+            }
+            let packed = Packing.packWeights(g, weights)
+            let convolution = Convolution(g, traits: packed.traits, kernels: try neon())
+            let quads = (inputs + 3) / 4
+            // Taps whose quads don't come in fours are read as one row.
+            let joins = g.taps > 1 && quads % 4 != 0
+            let (taps, depth) = joins ? (1, g.taps * quads) : (g.taps, quads)
+            let panels = g.groups * Packing.panels(g)
+            XCTAssertEqual(convolution.preparedByteCount, (panels * taps * (depth / 4 + 1) + 63) / 64 * 64)
+            let steps = Guarded(byteCount: convolution.preparedByteCount, fill: 99)
+            packed.bytes.withUnsafeBufferPointer { bytes in
+                [Int32(0)].withUnsafeBufferPointer {
+                    convolution.prepare(weights: bytes.baseAddress!, bias: $0.baseAddress!, into: steps.base)
+                }
+            }
+            XCTAssertTrue(steps.isIntact)
+            var expected: [UInt8] = []
+            for row in 0..<panels * taps {
+                for first in stride(from: 0, to: depth / 4 * 4, by: 4) {
+                    func holds(_ quads: Range<Int>) -> Bool {
+                        (0..<32).allSatisfy { lane in
+                            fits16Bits(quads.map { Int(packed.bytes[(row * depth + $0) * 32 + lane]) })
+                        }
+                    }
+                    let step: UInt8 =
+                        holds(first..<first + 4)
+                        ? 0 : holds(first..<first + 2) && holds(first + 2..<first + 4) ? 1 : 2
+                    expected.append(step)
+                    counts[Int(step)] += 1
+                }
+                expected.append(3)
+                counts[3] += 1
+            }
+            let found = UnsafeRawBufferPointer(start: steps.base, count: expected.count)
+            XCTAssertEqual(Array(found), expected, "case \(number)")
+        }
+        XCTAssertTrue(counts.allSatisfy { $0 > 0 }, "\(counts)")
+    }
+
+    func testLargestFilterSum() {
+        var random = Random(6)
+        for _ in 0..<20 {
+            var g = geometry(4, random.int(1...40), random.int(1...20))
+            g.groups = random.int(1...3)
+            let weights = random.int8s(g.outputChannels * g.taps * g.inputChannelsPerGroup)
+            let depth = g.taps * g.inputChannelsPerGroup
+            let sums = (0..<g.outputChannels).map { o in
+                weights[o * depth..<(o + 1) * depth].reduce(0) { $0 + abs(Int($1)) }
+            }
+            let packed = Packing.packWeights(g, weights).bytes
+            XCTAssertEqual(
+                packed.withUnsafeBufferPointer { Packing.largestFilterSum(g, packed: $0.baseAddress!) }, sums.max())
+        }
+    }
+}
