@@ -64,22 +64,126 @@ SWIFTLET_AVX2_INLINE void pack_tap(
     }
 }
 
+// Where the first tap of each pixel of a tile lies, in pixels of the input.
+typedef struct {
+    int32_t y[12];
+    int32_t x[12];
+} tile_origin;
+
+static inline tile_origin origin_of(const swiftlet_image_s8 *image, int32_t first, int32_t pixels) {
+    tile_origin origin;
+    int32_t oy = first / image->outputWidth, ox = first % image->outputWidth;
+    for (int32_t p = 0; p < pixels; p++) {
+        origin.y[p] = oy * image->strideY - image->padTop;
+        origin.x[p] = ox * image->strideX - image->padLeft;
+        if (++ox == image->outputWidth) {
+            ox = 0;
+            oy++;
+        }
+    }
+    return origin;
+}
+
+// The taps of one pixel one after the other, `inputs` bytes each. Writes up to 15 bytes more.
+SWIFTLET_AVX2_INLINE void gather_pixel(const swiftlet_image_s8 *image, int32_t inputs, int32_t y0, int32_t x0, int8_t *row) {
+    const int32_t reachX = (image->kernelWidth - 1) * image->dilationX;
+    const int32_t reachY = (image->kernelHeight - 1) * image->dilationY;
+    const int32_t rowBytes = image->kernelWidth * inputs;
+    const intptr_t rowStride = image->width * image->pixelStride;
+    const int8_t *source = image->input + (y0 * rowStride + x0 * image->pixelStride);
+    if (image->dilationX == 1 && image->pixelStride == inputs && x0 >= 0 && x0 + reachX < image->width && y0 >= 0
+        && y0 + reachY < image->height) {
+        for (int32_t ky = 0; ky < image->kernelHeight; ky++, row += rowBytes, source += image->dilationY * rowStride) {
+            for (int32_t i = 0; i < rowBytes; i += 16) {
+                _mm_storeu_si128((__m128i *)(row + i), _mm_loadu_si128((const __m128i *)(source + i)));
+            }
+        }
+        return;
+    }
+    for (int32_t ky = 0; ky < image->kernelHeight; ky++) {
+        const int isInside = (uint32_t)(y0 + ky * image->dilationY) < (uint32_t)image->height;
+        for (int32_t kx = 0; kx < image->kernelWidth; kx++, row += inputs) {
+            const int isTap = isInside && (uint32_t)(x0 + kx * image->dilationX) < (uint32_t)image->width;
+            const int8_t *tap = source + ky * image->dilationY * rowStride + kx * image->dilationX * image->pixelStride;
+            // Four bytes: those too many are written again by the next tap.
+            memcpy(row, isTap ? tap : image->padding, 4);
+        }
+    }
+}
+
+// Sums of the packed inputs of a tile, times `factor`.
+SWIFTLET_AVX2_INLINE void sum_tile(
+    const swiftlet_pack_u8_arguments *a, const uint8_t *packed, int32_t pixels, int32_t *pixelBias) {
+    const intptr_t step = 4 * (intptr_t)pixels;
+    const int32_t valid = a->inputs - 4 * (a->quads - 1);
+    const __m256i all = _mm256_set1_epi8(1), last = _mm256_set1_epi32((int32_t)(0x01010101u >> (8 * (4 - valid))));
+    const __m256i one = _mm256_set1_epi16(1);
+    const uint32_t excess = 128u * (uint32_t)a->taps * (uint32_t)a->inputs;
+    for (int32_t p = 0; p < pixels; p += 8) {
+        __m256i sum = _mm256_setzero_si256();
+        const uint8_t *quad = packed + 4 * p;
+        for (int32_t tap = 0; tap < a->taps; tap++) {
+            for (int32_t q = 0; q < a->quads; q++, quad += step) {
+                const __m256i v = _mm256_loadu_si256((const __m256i *)quad);
+                const __m256i pairs = _mm256_maddubs_epi16(v, q + 1 < a->quads ? all : last);
+                sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, one));
+            }
+        }
+        uint32_t sums[8];
+        _mm256_storeu_si256((__m256i *)sums, sum);
+        for (int32_t i = 0; i < 8 && p + i < pixels; i++) {
+            pixelBias[p + i] = (int32_t)((sums[i] - excess) * (uint32_t)a->factor);
+        }
+    }
+}
+
 SWIFTLET_AVX2 void swiftlet_pack_u8_12x16__avx2(const swiftlet_pack_u8_arguments *a) {
+    const swiftlet_image_s8 *image = &a->image;
     const intptr_t quads = a->quads;
+    const int isPointwise =
+        a->taps == 1 && a->flatInputs == 0 && image->strideY == 1 && image->strideX == 1 && image->padTop == 0 && image->padLeft == 0
+        && image->outputHeight == image->height && image->outputWidth == image->width;
     for (int32_t tile = 0; tile < a->tiles; tile++) {
         const int32_t first = swiftlet_tile_start(a->pixels, a->tiles, tile);
         const int32_t pixels = swiftlet_tile_start(a->pixels, a->tiles, tile + 1) - first;
         const intptr_t step = 4 * (intptr_t)pixels;
-        for (int32_t tap = 0; tap < a->taps; tap++) {
+        uint8_t *const start = a->output + tile * a->tileStride;
+        tile_origin origin;
+        if (!a->rows && !isPointwise) origin = origin_of(image, a->firstPixel + first, pixels);
+        if (a->flatInputs > 0) {
+            int8_t flat[12][SWIFTLET_LARGEST_FLAT_ROW + 16];
             const int8_t *rows[12];
             for (int32_t p = 0; p < pixels; p++) {
-                rows[p] = a->rows ? a->rows[tap * a->pixels + first + p] : a->input + (first + p) * a->inputPixelStride;
+                gather_pixel(image, a->flatInputs, origin.y[p], origin.x[p], flat[p]);
+                rows[p] = flat[p];
             }
-            uint8_t *output = a->output + tile * a->tileStride + tap * quads * step;
-            // The last pixels first, see pack_tap.
-            if (pixels > 8) pack_tap(rows + 8, pixels - 8, quads, output + 32, step);
-            pack_tap(rows, pixels < 8 ? pixels : 8, quads, output, step);
+            if (pixels > 8) pack_tap(rows + 8, pixels - 8, quads, start + 32, step);
+            pack_tap(rows, pixels < 8 ? pixels : 8, quads, start, step);
+        } else {
+            uint8_t *output = start;
+            for (int32_t tap = 0; tap < a->taps; tap++, output += quads * step) {
+                const int8_t *rows[12];
+                if (a->rows) {
+                    for (int32_t p = 0; p < pixels; p++) rows[p] = a->rows[tap * a->pixels + first + p];
+                } else if (isPointwise) {
+                    const int8_t *row = image->input + (a->firstPixel + first) * image->pixelStride;
+                    for (int32_t p = 0; p < pixels; p++, row += image->pixelStride) rows[p] = row;
+                } else {
+                    const int32_t dy = tap / image->kernelWidth * image->dilationY;
+                    const int32_t dx = tap % image->kernelWidth * image->dilationX;
+                    for (int32_t p = 0; p < pixels; p++) {
+                        const int32_t y = origin.y[p] + dy, x = origin.x[p] + dx;
+                        const int isTap = (uint32_t)y < (uint32_t)image->height && (uint32_t)x < (uint32_t)image->width;
+                        const int8_t *row = image->input + ((intptr_t)y * image->width + x) * image->pixelStride;
+                        rows[p] = isTap ? row : image->padding;
+                    }
+                }
+                // The last pixels first, see pack_tap.
+                if (pixels > 8) pack_tap(rows + 8, pixels - 8, quads, output + 32, step);
+                pack_tap(rows, pixels < 8 ? pixels : 8, quads, output, step);
+            }
         }
+        if (a->factor != 0) sum_tile(a, start, pixels, a->pixelBias + first);
     }
 }
 #endif

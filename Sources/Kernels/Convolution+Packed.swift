@@ -9,6 +9,9 @@ import CKernels
 extension Convolution {
     /// How blocks are cut and where things lie in a thread's scratch. The same for every instruction set.
     struct PackedLayout: Sendable {
+        /// Whether taps of few channels are one row, filled up to quads once: a session then keeps the weights in that
+        /// order, too.
+        let isFlat: Bool
         /// Quads of all taps.
         let depth: Int
         /// Most pixels of a block.
@@ -30,7 +33,10 @@ extension Convolution {
 
         init(_ g: ConvolutionGeometry) {
             func align(_ n: Int) -> Int { (n + 63) / 64 * 64 }
-            depth = g.taps * Packing.quads(g)
+            let inputs = g.taps * g.inputChannelsPerGroup
+            isFlat = g.inputChannelsPerGroup <= Packing.quadWidth && g.taps > 1 && !g.isTransposed
+                && inputs <= Int(SWIFTLET_LARGEST_FLAT_ROW)
+            depth = isFlat ? (inputs + Packing.quadWidth - 1) / Packing.quadWidth : g.taps * Packing.quads(g)
             let pixelBytes = depth * Packing.quadWidth
             let weightBytes = Packing.panels(g) * Packing.panelWidth * pixelBytes
             // Small weights stay in the first cache beside a small block; large ones are read once for a large block.
@@ -40,33 +46,37 @@ extension Convolution {
             rowsOffset = align(g.inputChannelsPerGroup + Packing.readAheadBytes)
             pixelBiasOffset = rowsOffset + align(g.taps * PackedLayout.maximumTile * 8)
             packedOffset = pixelBiasOffset + align(blockPixels * 4)
-            byteCount = packedOffset + PackedLayout.tiles(blockPixels) * tileStride
+            // The sums of a tile are read ahead of its end.
+            byteCount = packedOffset + PackedLayout.tiles(blockPixels) * tileStride + 64
         }
 
         /// Tiles of a block.
         static func tiles(_ pixels: Int) -> Int { (pixels + maximumTile - 1) / maximumTile }
     }
 
-    /// What a session keeps of one convolution: the corrected bias, then the lists of each panel.
+    /// What a session keeps of one convolution: the corrected bias, the lists of each panel, flat weights.
     private struct PreparedLayout {
         let panels: Int
         /// Elements from one panel's list to the next.
         let listStride: Int
         let listsOffset: Int
+        let weightsOffset: Int
         let byteCount: Int
 
-        init(_ g: ConvolutionGeometry, depth: Int) {
+        init(_ g: ConvolutionGeometry, _ layout: PackedLayout) {
+            let depth = layout.depth
             panels = g.groups * Packing.panels(g)
             listStride = Int(SWIFTLET_SCAN_COUNTS) + (depth + 7) / 8 * 8
             listsOffset = (panels * Packing.panelWidth * 4 + 63) / 64 * 64
-            byteCount = (listsOffset + panels * listStride * 2 + 63) / 64 * 64
+            weightsOffset = (listsOffset + panels * listStride * 2 + 63) / 64 * 64
+            byteCount = weightsOffset + (layout.isFlat ? (panels * depth * 32 + 63) / 64 * 64 : 0)
         }
     }
 
     /// Bytes that `prepare` writes, a multiple of 64; 0 where nothing is prepared.
     public var preparedByteCount: Int {
         if kernel.family == .gemmChainInt8 { return stepByteCount }
-        return packed == nil ? 0 : PreparedLayout(geometry, depth: packedLayout.depth).byteCount
+        return packed == nil ? 0 : PreparedLayout(geometry, packedLayout).byteCount
     }
 
     /// Prepares what `run` needs beside these packed weights and this folded bias. Once per session, at its start: it
@@ -75,16 +85,41 @@ extension Convolution {
     public func prepare(weights: UnsafePointer<Int8>, bias: UnsafePointer<Int32>, into memory: UnsafeMutableRawPointer) {
         if kernel.family == .gemmChainInt8 { return prepareSteps(weights: weights, into: memory) }
         guard let packed else { return }
-        let prepared = PreparedLayout(geometry, depth: packedLayout.depth)
+        let prepared = PreparedLayout(geometry, packedLayout)
         let temporary = UnsafeMutablePointer<UInt16>.allocate(capacity: 4 * packedLayout.depth)
         defer { temporary.deallocate() }
+        var sorted = weights
+        if packedLayout.isFlat {
+            let flat = (memory + prepared.weightsOffset).assumingMemoryBound(to: Int8.self)
+            flattenWeights(weights, into: flat)
+            sorted = UnsafePointer(flat)
+        }
         packed.scan.markExecuted()
         var arguments = swiftlet_scan_s8_arguments(
-            weights: weights, bias: bias, correctedBias: memory.assumingMemoryBound(to: Int32.self),
+            weights: sorted, bias: bias, correctedBias: memory.assumingMemoryBound(to: Int32.self),
             lists: (memory + prepared.listsOffset).assumingMemoryBound(to: UInt16.self),
             listStride: prepared.listStride, temporary: temporary, quads: Int32(packedLayout.depth),
             panels: Int32(prepared.panels), joins: geometry.outputPixels >= 4 ? 1 : 0)
         packed.scan.entry.pointee.function.scan_s8(&arguments)
+    }
+
+    /// Copies packed weights so that the inputs of all taps follow each other without gaps.
+    private func flattenWeights(_ weights: UnsafePointer<Int8>, into flat: UnsafeMutablePointer<Int8>) {
+        let g = geometry
+        let panelBytes = packedLayout.depth * Packing.panelWidth * Packing.quadWidth
+        flat.initialize(repeating: 0, count: g.groups * Packing.panels(g) * panelBytes)
+        for channel in 0..<g.outputChannels {
+            let (group, o) = channel.quotientAndRemainder(dividingBy: g.outputChannelsPerGroup)
+            let panel = flat + (group * Packing.panels(g) + o / Packing.panelWidth) * panelBytes
+            for tap in 0..<g.taps {
+                for input in 0..<g.inputChannelsPerGroup {
+                    let (quad, place) = (tap * g.inputChannelsPerGroup + input).quotientAndRemainder(
+                        dividingBy: Packing.quadWidth)
+                    panel[(quad * Packing.panelWidth + o % Packing.panelWidth) * Packing.quadWidth + place] =
+                        weights[Packing.weightOffset(g, channel: channel, tap: tap, input: input)]
+                }
+            }
+        }
     }
 
     func runPacked(
@@ -117,40 +152,54 @@ extension Convolution {
         }
     }
 
+    /// The input of one group as the C kernels take it.
+    func image(_ a: ConvolutionArguments, group: Int, padding: UnsafeMutableRawPointer) -> swiftlet_image_s8 {
+        let g = geometry
+        return swiftlet_image_s8(
+            input: a.input + group * g.inputChannelsPerGroup,
+            padding: UnsafePointer(padding.assumingMemoryBound(to: Int8.self)), pixelStride: a.inputPixelStride,
+            height: Int32(g.inputHeight), width: Int32(g.inputWidth), outputHeight: Int32(g.outputHeight),
+            outputWidth: Int32(g.outputWidth), kernelHeight: Int32(g.kernelHeight), kernelWidth: Int32(g.kernelWidth),
+            strideY: Int32(g.strideY), strideX: Int32(g.strideX), dilationY: Int32(g.dilationY),
+            dilationX: Int32(g.dilationX), padTop: Int32(g.padTop), padLeft: Int32(g.padLeft))
+    }
+
     /// Packs the inputs of one group for one block, and sums them where the weights have an offset.
     private func packBlock(
         _ a: ConvolutionArguments, _ kernel: Kernel, group: Int, pixels: Range<Int>, scratch: UnsafeMutableRawPointer
     ) {
         let g = geometry
-        let input = a.input + group * g.inputChannelsPerGroup
         let output = (scratch + packedLayout.packedOffset).assumingMemoryBound(to: UInt8.self)
+        let pixelBias = (scratch + packedLayout.pixelBiasOffset).assumingMemoryBound(to: Int32.self)
         let tiles = Int32(PackedLayout.tiles(pixels.count))
         var arguments = swiftlet_pack_u8_arguments(
-            rows: nil, input: input + pixels.lowerBound * a.inputPixelStride, inputPixelStride: a.inputPixelStride,
-            output: output, tileStride: packedLayout.tileStride, taps: Int32(g.taps), quads: Int32(Packing.quads(g)),
-            pixels: Int32(pixels.count), tiles: tiles)
+            image: image(a, group: group, padding: scratch), rows: nil, output: output,
+            tileStride: packedLayout.tileStride, pixelBias: pixelBias, factor: a.weightOffset,
+            firstPixel: Int32(pixels.lowerBound), pixels: Int32(pixels.count), tiles: tiles, taps: Int32(g.taps),
+            quads: Int32(Packing.quads(g)), inputs: Int32(g.inputChannelsPerGroup), flatInputs: 0)
+        if packedLayout.isFlat {
+            arguments.flatInputs = arguments.inputs
+            arguments.taps = 1
+            arguments.quads = Int32(packedLayout.depth)
+            arguments.inputs = Int32(g.taps * g.inputChannelsPerGroup)
+        }
         kernel.markExecuted()
         let function = kernel.entry.pointee.function.pack_u8.unsafelyUnwrapped
-        if g.isPointwise && a.weightOffset == 0 { return function(&arguments) }
+        if !g.isTransposed { return function(&arguments) }
 
         let rows = (scratch + packedLayout.rowsOffset).assumingMemoryBound(to: UnsafeRawPointer?.self)
         arguments.rows = UnsafeRawPointer(rows).assumingMemoryBound(to: UnsafePointer<Int8>?.self)
         arguments.tiles = 1
-        let pixelBias = (scratch + packedLayout.pixelBiasOffset).assumingMemoryBound(to: Int32.self)
         for tile in 0..<tiles {
             let first = swiftlet_tile_start(Int32(pixels.count), tiles, tile)
             arguments.pixels = swiftlet_tile_start(Int32(pixels.count), tiles, tile + 1) - first
             arguments.output = output + Int(tile) * packedLayout.tileStride
+            arguments.pixelBias = pixelBias + Int(first)
             buildRows(
                 rows, first: pixels.lowerBound + Int(first), pixels: Int(arguments.pixels),
-                tile: Int(arguments.pixels), input: input, inputPixelStride: a.inputPixelStride, elementBytes: 1,
-                zeroRow: scratch)
+                tile: Int(arguments.pixels), input: arguments.image.input.unsafelyUnwrapped,
+                inputPixelStride: a.inputPixelStride, elementBytes: 1, zeroRow: scratch)
             function(&arguments)
-            if a.weightOffset != 0 {
-                swiftlet_pixel_bias_s8(
-                    UnsafePointer(rows), arguments.pixels, Int32(g.taps), Int32(g.inputChannelsPerGroup),
-                    arguments.pixels, a.weightOffset, pixelBias + Int(first))
-            }
         }
     }
 
@@ -159,10 +208,13 @@ extension Convolution {
         _ a: ConvolutionArguments, group: Int, panels: Range<Int>, pixels: Range<Int>, scratch: UnsafeMutableRawPointer
     ) {
         let g = geometry
-        let prepared = PreparedLayout(g, depth: packedLayout.depth)
+        let prepared = PreparedLayout(g, packedLayout)
         let memory = a.prepared.unsafelyUnwrapped
         let bias = memory.assumingMemoryBound(to: Int32.self)
         let lists = (memory + prepared.listsOffset).assumingMemoryBound(to: UInt16.self)
+        let weights =
+            packedLayout.isFlat
+            ? UnsafePointer((memory + prepared.weightsOffset).assumingMemoryBound(to: Int8.self)) : a.weights
         let panelBytes = packedLayout.depth * Packing.panelWidth * Packing.quadWidth
         let packedPanel = group * Packing.panels(g) + panels.lowerBound
         let packedChannel = packedPanel * Packing.panelWidth
@@ -172,7 +224,7 @@ extension Convolution {
         let pixelBias = (scratch + packedLayout.pixelBiasOffset).assumingMemoryBound(to: Int32.self)
         var arguments = swiftlet_gemm_u8s8_arguments(
             activations: (scratch + packedLayout.packedOffset).assumingMemoryBound(to: UInt8.self),
-            tileStride: packedLayout.tileStride, weights: a.weights + packedPanel * panelBytes,
+            tileStride: packedLayout.tileStride, weights: weights + packedPanel * panelBytes,
             panelStride: panelBytes, lists: lists + packedPanel * prepared.listStride, listStride: prepared.listStride,
             bias: bias + packedChannel, pixelBias: a.weightOffset == 0 ? nil : UnsafePointer(pixelBias),
             scales: a.scales + packedChannel,

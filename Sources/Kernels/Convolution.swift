@@ -47,7 +47,8 @@ public struct ConvolutionArguments {
 /// scratch (padding taps point to a row of input zero points); then the micro-kernel runs over panels of output
 /// channels. A weight offset c adds c * (sum of all inputs of the pixel) to every output channel of a pixel; that
 /// product is computed once per pixel and block and handed to the micro-kernel. `Convolution+Packed.swift` has the form
-/// that copies a block of inputs into the order in which its micro-kernel reads them.
+/// that copies a block of inputs into the order in which its micro-kernel reads them, `Convolution+Winograd.swift` the one
+/// that multiplies less.
 public struct Convolution: Sendable {
     public let geometry: ConvolutionGeometry
     let kernels: KernelSet
@@ -62,6 +63,7 @@ public struct Convolution: Sendable {
     let layout: ScratchLayout
     let packedLayout: PackedLayout
     let tileLayout: TileLayout
+    let winogradBlockLayout: WinogradBlockLayout?
     /// Set where Winograd's transform computes it.
     let winogradLayout: WinogradLayout?
 
@@ -73,10 +75,15 @@ public struct Convolution: Sendable {
         packedLayout = PackedLayout(geometry)
         tileLayout = TileLayout(geometry)
         packKernel = kernels.tilePack
+        winogradBlockLayout = WinogradBlockLayout(geometry)
         let winograd = Convolution.winogradLayout(geometry, traits: traits, kernels: kernels)
         winogradLayout = winograd
         if winograd != nil {
             kernel = kernels.winograd.unsafelyUnwrapped.gemm
+            singlePixelKernel = kernel
+            packed = nil
+        } else if let blocks = Convolution.winogradBlockKernel(geometry, winogradBlockLayout, traits, kernels) {
+            kernel = blocks
             singlePixelKernel = kernel
             packed = nil
         } else if geometry.isDepthwise {
@@ -109,11 +116,12 @@ public struct Convolution: Sendable {
     /// planned ahead.
     public static func scratchByteCount(_ geometry: ConvolutionGeometry) -> Int {
         let rows = ScratchLayout(geometry).byteCount
+        let blocks = WinogradBlockLayout(geometry).map { $0.isFaster ? $0.byteCount : 0 } ?? 0
         return geometry.isDepthwise
             ? rows
             : max(
                 rows, PackedLayout(geometry).byteCount, TileLayout(geometry).byteCount,
-                WinogradLayout(geometry)?.byteCount ?? 0)
+                WinogradLayout(geometry)?.byteCount ?? 0, blocks)
     }
 
     /// Computes one part of the output. Parts may run at the same time, each with its own scratch.
@@ -123,6 +131,8 @@ public struct Convolution: Sendable {
     @export(interface) public func run(_ arguments: ConvolutionArguments, part: Part = .whole, scratch: UnsafeMutableRawPointer) {
         if geometry.isDepthwise {
             runDepthwise(arguments, part: part, scratch: scratch)
+        } else if kernel.family == .winogradInt8, let winogradBlockLayout {
+            runWinogradBlocks(arguments, winogradBlockLayout, part: part, scratch: scratch)
         } else if let packed {
             runPacked(arguments, packed, part: part, scratch: scratch)
         } else if let winogradLayout {

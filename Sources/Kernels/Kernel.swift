@@ -44,6 +44,8 @@ public enum KernelFamily: UInt8, Sendable {
     case winogradWeights = 22
     /// Winograd's F(4×4, 3×3): products of what the others transformed, and outputs from them.
     case winogradGemm = 23
+    /// Tiles of 4 × 4 outputs of a 3 × 3 convolution, transformed.
+    case winogradInt8 = 24
 }
 
 /// One entry of the list of kernels (`kernels.def`): every kernel of every architecture is listed on all of them.
@@ -116,6 +118,8 @@ public struct KernelSet: Sendable, Equatable {
     let tilePack: Kernel?
     /// 3×3 convolutions with fewer multiplications, where that beats `gemm`.
     let winograd: WinogradKernels?
+    /// The same in one kernel that cuts blocks of tiles.
+    let winogradBlocks: Kernel?
     /// For weights that contain -128 or, depthwise, have an offset: the 16-bit sums of most NEON kernels overflow.
     let gemmAnyWeight: Kernel
     let depthwise: Kernel
@@ -144,6 +148,7 @@ public struct KernelSet: Sendable, Equatable {
         (gemmSinglePixel, _) = KernelSet.gemmKernel(order, features, singlePixel: true)
         tilePack = KernelSet.find(.packInt8, gemm.isa, features, singlePixel: false)
         winograd = KernelSet.winogradKernels(gemm.isa, features)
+        winogradBlocks = KernelSet.firstIfAny(.winogradInt8, order, features)
         gemmAnyWeight = gemm.takesAnyWeight ? gemm : KernelSet.first(.gemmInt8AnyWeight, order, features)
         depthwise = KernelSet.first(.depthwiseInt8, order, features)
         depthwiseAnyWeight =
@@ -205,7 +210,8 @@ public struct KernelSet: Sendable, Equatable {
 
     /// Whether the choice of kernels for `geometry` depends on `WeightTraits.largestFilterSum`.
     public func needsFilterSums(_ geometry: ConvolutionGeometry) -> Bool {
-        winograd != nil && Convolution.WinogradLayout(geometry)?.pays(geometry) ?? false
+        (winograd != nil && Convolution.WinogradLayout(geometry)?.pays(geometry) ?? false)
+            || Convolution.dependsOnFilterSum(geometry, kernels: self)
     }
 
     private static func winogradKernels(_ isa: ISA, _ features: CPUFeatures) -> WinogradKernels? {

@@ -119,17 +119,20 @@ public enum Packing {
         let inputs = g.inputChannelsPerGroup
         precondition(weights.count == g.outputChannels * g.taps * inputs, "weight count does not match the geometry")
         var packed = [Int8](repeating: 0, count: weightByteCount(g))
-        var traits = WeightTraits()
+        var traits = WeightTraits(largestFilterSum: 0)
         var source = 0
         for channel in 0..<g.outputChannels {
+            var filterSum = 0
             for tap in 0..<g.taps {
                 for input in 0..<inputs {
                     let weight = weights[source]
                     source += 1
                     if weight == -128 { traits.containsMinus128 = true }
+                    filterSum += Int(weight.magnitude)
                     packed[weightOffset(g, channel: channel, tap: tap, input: input)] = weight
                 }
             }
+            traits.largestFilterSum = max(traits.largestFilterSum ?? 0, filterSum)
         }
         return (packed, traits)
     }

@@ -148,6 +148,14 @@ struct TestRandom {
             padTop: padTop, padLeft: padLeft)
     }
 
+    /// A 3 × 3 convolution of stride 1 with any padding, some wider than the image.
+    mutating func winogradBlockGeometry() -> ConvolutionGeometry {
+        ConvolutionGeometry(
+            inputHeight: int(1...11), inputWidth: int(1...9), outputHeight: int(1...10), outputWidth: int(1...9),
+            groups: int(0...3) == 0 ? 2 : 1, inputChannelsPerGroup: int(1...37), outputChannelsPerGroup: int(1...27),
+            kernelHeight: 3, kernelWidth: 3, padTop: int(0...2), padLeft: int(0...2))
+    }
+
     /// A convolution small enough for an emulated CPU.
     mutating func geometry(depthwise: Bool) -> ConvolutionGeometry {
         let isPointwise = int(0...2) == 0
@@ -213,7 +221,7 @@ struct KernelTest {
             var random = TestRandom(seed: UInt64(kernel.index * 1000 + number + 1))
             let isEqual =
                 switch kernel.family {
-                case .gemmInt8, .gemmUInt8Int8, .gemmInt8AnyWeight, .gemmPackedInt8, .gemmChainInt8:
+                case .gemmInt8, .gemmUInt8Int8, .gemmInt8AnyWeight, .gemmPackedInt8, .gemmChainInt8, .winogradInt8:
                     convolution(kernels, &random, number, depthwise: false)
                 // No results of their own: they run under the kernel that reads what they write.
                 case .packUInt8, .scanInt8, .packInt8: convolution(kernels, &random, number, depthwise: false)
@@ -240,7 +248,9 @@ struct KernelTest {
         let g =
             kernel.isDepthwiseRows
             ? random.rowsGeometry(kernel)
-            : kernel.isWinograd ? random.winogradGeometry() : random.geometry(depthwise: depthwise)
+            : kernel.isWinograd
+                ? random.winogradGeometry()
+                : kernel.family == .winogradInt8 ? random.winogradBlockGeometry() : random.geometry(depthwise: depthwise)
         let inputStride = g.inputChannels + random.int(0...5)
         let outputStride = g.outputChannels + random.int(0...5)
         let extremes = random.int(0...3) == 0
@@ -259,8 +269,8 @@ struct KernelTest {
         }
         let zeroPoint = Int8(truncatingIfNeeded: number)
         let range = random.outputRange()
-        let takesOffset = !depthwise || kernel.takesAnyWeight
-        let weightOffset = takesOffset && !kernel.isWinograd && random.int(0...3) == 0 ? Int32(random.int(-255...255)) : 0
+        let takesOffset = depthwise ? kernel.takesAnyWeight : !kernel.isWinograd && kernel.family != .winogradInt8
+        let weightOffset = takesOffset && random.int(0...3) == 0 ? Int32(random.int(-255...255)) : 0
         var expected = Reference.convolution(
             g, input: input, inputPixelStride: inputStride, inputZeroPoint: zeroPoint, weights: weights,
             weightOffset: weightOffset, bias: bias, scales: scales, range: range)
@@ -297,7 +307,7 @@ struct KernelTest {
         var output = [Int8](repeating: 99, count: outputCount + Packing.readAheadBytes)
         let parts = random.int(1...3)
         let scratch = UnsafeMutableRawPointer.allocate(
-            byteCount: Convolution.scratchByteCount(g), alignment: 64)
+            byteCount: max(Convolution.scratchByteCount(g), prepared.winogradBlockLayout?.byteCount ?? 0), alignment: 64)
         let preparation = UnsafeMutableRawPointer.allocate(byteCount: prepared.preparedByteCount, alignment: 64)
         defer {
             scratch.deallocate()
@@ -633,6 +643,7 @@ extension Convolution {
         self.kernels = kernels
         layout = ScratchLayout(geometry)
         packedLayout = PackedLayout(geometry)
+        winogradBlockLayout = WinogradBlockLayout(geometry)
         let isPacked = kernel.family == .gemmUInt8Int8 || kernel.family == .packUInt8 || kernel.family == .scanInt8
         packed = isPacked ? kernels.packed : nil
         tileLayout = TileLayout(geometry)

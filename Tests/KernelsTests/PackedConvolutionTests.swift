@@ -78,6 +78,35 @@ final class PackedConvolutionTests: XCTestCase {
         }
     }
 
+    /// Few input channels: the taps of a pixel become one row, at the image's edges and inside, dense or in groups.
+    func testFewChannels() throws {
+        var random = Random(36)
+        let sets = try kernelSets()
+        for number in 0..<120 {
+            var g = ConvolutionGeometry(
+                inputHeight: random.int(1...17), inputWidth: random.int(1...19), outputHeight: 1, outputWidth: 1,
+                groups: number % 5 == 0 ? 2 : 1, inputChannelsPerGroup: random.int(1...5),
+                outputChannelsPerGroup: random.int(1...18), kernelHeight: random.int(1...7), kernelWidth: random.int(1...7),
+                strideY: random.int(1...3), strideX: random.int(1...3))
+            if number % 4 == 0 { (g.dilationY, g.dilationX) = (random.int(1...2), random.int(1...3)) }
+            (g.padTop, g.padLeft) = (random.int(0...g.kernelHeight), random.int(0...g.kernelWidth))
+            g.outputHeight = (g.inputHeight + g.padTop) / g.strideY + 1
+            g.outputWidth = (g.inputWidth + g.padLeft) / g.strideX + 1
+            var layer = ConvolutionCase(g, &random, lowestWeight: -128)
+            if number % 3 == 0 { layer.weightOffset = Int32(random.int(-255...255)) }
+            let expected = layer.reference
+            for kernels in sets {
+                XCTAssertEqual(layer.run(kernels, parts: 1 + number % 3), expected, "\(kernels.isa.text), \(g)")
+            }
+        }
+        // Too long for one row.
+        let long = ConvolutionGeometry(
+            inputHeight: 15, inputWidth: 16, outputHeight: 15, outputWidth: 16, inputChannelsPerGroup: 4,
+            outputChannelsPerGroup: 9, kernelHeight: 12, kernelWidth: 11, padTop: 6, padLeft: 5)
+        let layer = ConvolutionCase(long, &random)
+        for kernels in sets { XCTAssertEqual(layer.run(kernels), layer.reference, kernels.isa.text) }
+    }
+
     /// Layers of many blocks, of one panel, of more panels than a cache holds.
     func testLargeLayers() throws {
         var random = Random(35)

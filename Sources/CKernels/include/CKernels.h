@@ -41,20 +41,49 @@ static inline int32_t swiftlet_tile_start(int32_t pixels, int32_t tiles, int32_t
     return (int32_t)((uint32_t)pixels * (uint32_t)tile / (uint32_t)tiles);
 }
 
-// Packs int8 inputs for gemm_u8s8. Tile t of P pixels, at most the kernel's own, at output + t * tileStride:
-//   [quad 0..<taps * quads][pixel 0..<P][input 0..<4], each value x as uint8 x + 128.
-// Rows are given one per tap and pixel, rows[tap * pixels + pixel], or, with one tap, as input and stride (rows null).
-// Writes at most 48 * taps * quads bytes of a tile; pixels * tiles is less than 2^31.
+// Where the taps of an output pixel lie in an int8 image: as ConvolutionGeometry says, not transposed. A tap outside
+// reads `padding`, a row of input zero points.
 typedef struct {
-    const int8_t *const *rows;
     const int8_t *input;
-    intptr_t inputPixelStride;
+    const int8_t *padding;
+    intptr_t pixelStride;
+    int32_t height;
+    int32_t width;
+    int32_t outputHeight;
+    int32_t outputWidth;
+    int32_t kernelHeight;
+    int32_t kernelWidth;
+    int32_t strideY;
+    int32_t strideX;
+    int32_t dilationY;
+    int32_t dilationX;
+    int32_t padTop;
+    int32_t padLeft;
+} swiftlet_image_s8;
+
+// Packs int8 inputs for gemm_u8s8, `pixels` output pixels from `firstPixel` on. Tile t of P pixels, at most the kernel's
+// own, at output + t * tileStride:
+//   [quad 0..<taps * quads][pixel 0..<P][input 0..<4], each value x as uint8 x + 128.
+// Rows come from the image or, where `rows` is not null, are given one per tap and pixel: rows[tap * pixels + pixel].
+// Writes at most 48 * taps * quads bytes of a tile; pixels * tiles is less than 2^31.
+//   pixelBias[p] = factor * sum over taps and i in 0..<inputs of x, wrapping; nothing where `factor` is 0.
+// With few input channels (`flatInputs`, else 0) the taps of a pixel are one row, channels of the next tap right behind
+// those of one, and the kernel counts one tap of taps * channels inputs, at most SWIFTLET_LARGEST_FLAT_ROW.
+enum { SWIFTLET_LARGEST_FLAT_ROW = 512 };
+typedef struct {
+    swiftlet_image_s8 image;
+    const int8_t *const *rows;
     uint8_t *output;
     intptr_t tileStride;
-    int32_t taps;
-    int32_t quads;
+    int32_t *pixelBias;
+    int32_t factor;
+    int32_t firstPixel;
     int32_t pixels;
     int32_t tiles;
+    int32_t taps;
+    int32_t quads;
+    int32_t inputs;
+    int32_t flatInputs;
 } swiftlet_pack_u8_arguments;
 
 // What scan_s8 writes per panel: this many counts, then as many indices of quads, in this order:
@@ -210,6 +239,38 @@ int64_t swiftlet_largest_filter_sum_s8(const int8_t *weights, int32_t panels, in
 void swiftlet_pixel_bias_s8(
     const void *const *rows, int32_t tile, int32_t taps, int32_t inputs, int32_t pixels, int32_t factor,
     int32_t *pixelBias);
+
+// A 3 x 3 convolution of stride 1 by Winograd's minimal filtering: tiles of 4 x 4 outputs, row by row over the image,
+// `tiles` of them from `firstTile` on, by consecutive panels of weights. Bias is as Packing.swift says. Exact where the
+// sum of the absolute weights of each output channel is at most 262143.
+//   transformedInputs    36 * inputStride values; inputStride is at least tiles * 16 * ceil(quads / 4)
+//   transformedWeights   36 * SWIFTLET_WINOGRAD_WEIGHT_STRIDE values
+//   sums                 72 * sumStride values; sumStride is at least 8 * tiles
+// all three 32-byte aligned at best. Reads up to 15 bytes past the channels of an input pixel.
+enum {
+    SWIFTLET_WINOGRAD_BLOCKS = 4,                                               // of 16 input channels
+    SWIFTLET_WINOGRAD_WEIGHT_STRIDE = SWIFTLET_WINOGRAD_BLOCKS * 256 + 32,    // off a power of two
+};
+typedef struct {
+    swiftlet_image_s8 image;
+    const int8_t *weights;
+    const int32_t *bias;
+    const float *scales;
+    int8_t *output;
+    intptr_t outputPixelStride;
+    int16_t *transformedInputs;
+    intptr_t inputStride;
+    int16_t *transformedWeights;
+    int32_t *sums;
+    intptr_t sumStride;
+    int32_t firstTile;
+    int32_t tiles;
+    int32_t quads;
+    int32_t channels;
+    int32_t zeroPoint;
+    int32_t lowest;
+    int32_t highest;
+} swiftlet_winograd_s8_arguments;
 
 // Arguments of a tile of an int8 depthwise convolution, as for gemm: every channel has its own weights. `weightOffset`,
 // within -255...255, is added to every weight.
@@ -419,6 +480,7 @@ typedef union {
     void (*winoinput_s8)(const swiftlet_winoinput_s8_arguments *);
     void (*winoweights_s8)(const swiftlet_winoweights_s8_arguments *);
     void (*winogemm_s8)(const swiftlet_winogemm_s8_arguments *);
+    void (*winograd_s8)(const swiftlet_winograd_s8_arguments *);
 } swiftlet_kernel_function;
 
 // Families, in the order of the union.
@@ -447,6 +509,7 @@ enum {
     SWIFTLET_FAMILY_winoinput_s8 = 21,
     SWIFTLET_FAMILY_winoweights_s8 = 22,
     SWIFTLET_FAMILY_winogemm_s8 = 23,
+    SWIFTLET_FAMILY_winograd_s8 = 24,
 };
 
 // Instruction sets, numbered as `ISA` in Swift.

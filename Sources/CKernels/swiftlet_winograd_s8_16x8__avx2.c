@@ -1,0 +1,289 @@
+#if defined(__x86_64__)
+#include "avx2.h"
+
+// Winograd's minimal filtering F(4 x 4, 3 x 3) in integers: 36 products instead of 144 for the 16 outputs of a tile.
+// In one dimension, with the points 0, 1, -1, 2, -2 and infinity and every fraction cleared,
+//
+//       4  0 -5  0  1  0          1  0  0
+//       0 -4 -4  1  1  0          1  1  1          6 -4 -4  1  1  0
+//   B = 0  4 -4 -1  1  0      G = 1 -1  1      A = 0 -4  4  2 -2  0
+//       0 -2 -1  2  1  0          1  2  4          0 -4 -4  4  4  0
+//       0  2 -1 -2  1  0          1 -2  4          0 -4  4  8 -8 24
+//       0  4  0 -5  0  1          0  0  1
+//
+// A ((G w) * (B x)) = 24 times the convolution, and 576 times in two dimensions. |B x| is at most 100 * 128 and |G w| at
+// most 49 * 128, so both fit 16 bits; products are summed in 32 bits, wrapping. 576 = 64 * 9, so N = 576 c mod 2^32 gives
+// c = (N / 9) / 64, the first division by the inverse of 9 mod 2^32, the second by a shift: exact for -2^25 <= c < 2^25.
+
+// Tiles of one register block, beside two panels.
+enum { block_tiles = 6 };
+
+SWIFTLET_AVX2_INLINE __m256i shifted(__m256i value, int bits) { return _mm256_slli_epi16(value, bits); }
+
+// B x for 16 channels.
+SWIFTLET_AVX2_INLINE void transform_input(const __m256i x[6], __m256i t[6]) {
+    const __m256i a = _mm256_sub_epi16(x[4], shifted(x[2], 2)), b = _mm256_sub_epi16(x[3], shifted(x[1], 2));
+    const __m256i c = _mm256_sub_epi16(x[4], x[2]), d = shifted(_mm256_sub_epi16(x[3], x[1]), 1);
+    t[0] = _mm256_add_epi16(shifted(_mm256_sub_epi16(x[0], x[2]), 2), c);
+    t[1] = _mm256_add_epi16(a, b);
+    t[2] = _mm256_sub_epi16(a, b);
+    t[3] = _mm256_add_epi16(c, d);
+    t[4] = _mm256_sub_epi16(c, d);
+    t[5] = _mm256_sub_epi16(_mm256_sub_epi16(x[5], x[3]), shifted(d, 1));
+}
+
+// G w for 8 output channels and 2 input channels.
+SWIFTLET_AVX2_INLINE void transform_weights(const __m256i w[3], __m256i t[6]) {
+    const __m256i a = _mm256_add_epi16(w[0], w[2]), b = _mm256_add_epi16(w[0], shifted(w[2], 2));
+    const __m256i c = shifted(w[1], 1);
+    t[0] = w[0];
+    t[1] = _mm256_add_epi16(a, w[1]);
+    t[2] = _mm256_sub_epi16(a, w[1]);
+    t[3] = _mm256_add_epi16(b, c);
+    t[4] = _mm256_sub_epi16(b, c);
+    t[5] = w[2];
+}
+
+// A m for 8 output channels.
+SWIFTLET_AVX2_INLINE void transform_output(const __m256i m[6], __m256i t[4]) {
+    const __m256i s = _mm256_add_epi32(m[1], m[2]), d = _mm256_slli_epi32(_mm256_sub_epi32(m[1], m[2]), 2);
+    const __m256i p = _mm256_add_epi32(m[3], m[4]), e = _mm256_slli_epi32(_mm256_sub_epi32(m[3], m[4]), 1);
+    const __m256i first = _mm256_mullo_epi32(m[0], _mm256_set1_epi32(6));
+    const __m256i last = _mm256_mullo_epi32(m[5], _mm256_set1_epi32(24));
+    t[0] = _mm256_add_epi32(_mm256_sub_epi32(first, _mm256_slli_epi32(s, 2)), p);
+    t[1] = _mm256_sub_epi32(e, d);
+    t[2] = _mm256_slli_epi32(_mm256_sub_epi32(p, s), 2);
+    t[3] = _mm256_add_epi32(_mm256_sub_epi32(_mm256_slli_epi32(e, 2), d), last);
+}
+
+// The 36 transformed values of 16 channels after 16 of one tile, `stride` values apart, blocks of channels `next` apart.
+SWIFTLET_AVX2_INLINE void input_tile(
+    const int8_t *const rows[36], int32_t blocks, int16_t *output, intptr_t stride, intptr_t next) {
+    for (int32_t block = 0; block < blocks; block++) {
+        __m256i columns[6][6];
+#pragma clang loop unroll(full)
+        for (int x = 0; x < 6; x++) {
+            __m256i column[6], t[6];
+#pragma clang loop unroll(full)
+            for (int y = 0; y < 6; y++) {
+                column[y] = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(rows[6 * y + x] + 16 * block)));
+            }
+            transform_input(column, t);
+#pragma clang loop unroll(full)
+            for (int y = 0; y < 6; y++) columns[y][x] = t[y];
+        }
+        int16_t *values = output + block * next;
+#pragma clang loop unroll(full)
+        for (int y = 0; y < 6; y++) {
+            __m256i t[6];
+            transform_input(columns[y], t);
+#pragma clang loop unroll(full)
+            for (int x = 0; x < 6; x++, values += stride) _mm256_storeu_si256((__m256i *)values, t[x]);
+        }
+    }
+}
+
+// The 36 transformed weights of `quads` quads of one panel: [pair of inputs][panel][output channel 0..<8][2], `stride`
+// values apart.
+SWIFTLET_AVX2_INLINE void panel_weights(
+    const int8_t *weights, intptr_t tapStride, int32_t quads, int16_t *output, intptr_t stride) {
+    // Bytes 0 and 1, or 2 and 3, of each channel to the upper half of 16 bits.
+    const __m256i pairs[2] = {
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(-1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13)),
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(-1, 2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15)),
+    };
+    for (int32_t q = 0; q < quads; q++) {
+        for (int pair = 0; pair < 2; pair++) {
+            __m256i columns[6][3];
+#pragma clang loop unroll(full)
+            for (int x = 0; x < 3; x++) {
+                __m256i column[3], t[6];
+#pragma clang loop unroll(full)
+                for (int y = 0; y < 3; y++) {
+                    const __m256i w =
+                        _mm256_loadu_si256((const __m256i *)(weights + (3 * y + x) * tapStride + 32 * q));
+                    column[y] = _mm256_srai_epi16(_mm256_shuffle_epi8(w, pairs[pair]), 8);
+                }
+                transform_weights(column, t);
+#pragma clang loop unroll(full)
+                for (int y = 0; y < 6; y++) columns[y][x] = t[y];
+            }
+            int16_t *values = output + 32 * (2 * q + pair);
+#pragma clang loop unroll(full)
+            for (int y = 0; y < 6; y++) {
+                __m256i t[6];
+                transform_weights(columns[y], t);
+#pragma clang loop unroll(full)
+                for (int x = 0; x < 6; x++, values += stride) _mm256_storeu_si256((__m256i *)values, t[x]);
+            }
+        }
+    }
+}
+
+// Products of one of the 36 positions: `tiles` tiles by one or two panels, sums added to what `sums` holds unless first.
+SWIFTLET_AVX2_INLINE void multiply(
+    const int16_t *inputs, const int16_t *weights, int32_t blocks, int32_t *sums, intptr_t panelStride, int isFirst,
+    const int panels, const int tiles) {
+    __m256i acc[2][block_tiles];
+#pragma clang loop unroll(full)
+    for (int n = 0; n < panels; n++) {
+#pragma clang loop unroll(full)
+        for (int t = 0; t < tiles; t++) {
+            const __m256i *sum = (const __m256i *)(sums + n * panelStride + 8 * t);
+            acc[n][t] = isFirst ? _mm256_setzero_si256() : _mm256_loadu_si256(sum);
+        }
+    }
+    for (int32_t block = 0; block < blocks; block++) {
+#pragma clang loop unroll(full)
+        for (int pair = 0; pair < 8; pair++) {
+            const __m256i w0 = _mm256_loadu_si256((const __m256i *)(weights + 32 * pair));
+            const __m256i w1 = _mm256_loadu_si256((const __m256i *)(weights + 32 * pair + 16));
+#pragma clang loop unroll(full)
+            for (int t = 0; t < tiles; t++) {
+                const __m256i x = _mm256_set1_epi32(*(const int32_t *)(inputs + 16 * t + 2 * pair));
+                acc[0][t] = _mm256_add_epi32(acc[0][t], _mm256_madd_epi16(x, w0));
+                if (panels > 1) acc[1][t] = _mm256_add_epi32(acc[1][t], _mm256_madd_epi16(x, w1));
+            }
+        }
+        weights += 256;
+        inputs += 16 * tiles;
+    }
+#pragma clang loop unroll(full)
+    for (int n = 0; n < panels; n++) {
+#pragma clang loop unroll(full)
+        for (int t = 0; t < tiles; t++) {
+            _mm256_storeu_si256((__m256i *)(sums + n * panelStride + 8 * t), acc[n][t]);
+        }
+    }
+}
+
+// The outputs of one tile and panel, `height` by `width` of them inside the image.
+SWIFTLET_AVX2_INLINE void output_tile(
+    const swiftlet_winograd_s8_arguments *a, const int32_t *sums, intptr_t stride, int32_t panel,
+    output_range_avx2 range, int8_t *output, int32_t height, int32_t width) {
+    __m256i columns[4][6];
+#pragma clang loop unroll(full)
+    for (int x = 0; x < 6; x++) {
+        __m256i column[6], t[4];
+#pragma clang loop unroll(full)
+        for (int y = 0; y < 6; y++) column[y] = _mm256_loadu_si256((const __m256i *)(sums + (6 * y + x) * stride));
+        transform_output(column, t);
+#pragma clang loop unroll(full)
+        for (int y = 0; y < 4; y++) columns[y][x] = t[y];
+    }
+    const __m256i inverseOf9 = _mm256_set1_epi32(0x38E38E39);
+    const __m256i bias = _mm256_loadu_si256((const __m256i *)(a->bias + 8 * panel));
+    const __m256 scales = _mm256_loadu_ps(a->scales + 8 * panel);
+    const int32_t channels = a->channels - 8 * panel < 8 ? a->channels - 8 * panel : 8;
+    for (int32_t y = 0; y < height; y++, output += a->image.outputWidth * a->outputPixelStride) {
+        __m256i t[4];
+        transform_output(columns[y], t);
+#pragma clang loop unroll(full)
+        for (int x = 0; x < 4; x++) {
+            const __m256i sum = _mm256_srai_epi32(_mm256_mullo_epi32(t[x], inverseOf9), 6);
+            t[x] = scaled(_mm256_add_epi32(sum, bias), scales);
+        }
+        const __m256i bytes = packed(t[0], t[1], t[2], t[3], range);
+        const __m128i low = _mm256_castsi256_si128(bytes), high = _mm256_extracti128_si256(bytes, 1);
+        int8_t pixels[32];
+        _mm_storeu_si128((__m128i *)pixels, _mm_unpacklo_epi32(low, high));
+        _mm_storeu_si128((__m128i *)(pixels + 16), _mm_unpackhi_epi32(low, high));
+        for (int32_t x = 0; x < width; x++) {
+            int8_t *pixel = output + x * a->outputPixelStride;
+            if (channels == 8) {
+                memcpy(pixel, pixels + 8 * x, 8);
+            } else {
+                memcpy(pixel, pixels + 8 * x, (size_t)channels);
+            }
+        }
+    }
+}
+
+SWIFTLET_AVX2 static void transform_inputs(const swiftlet_winograd_s8_arguments *a, int32_t columns, int32_t blocks) {
+    const swiftlet_image_s8 *image = &a->image;
+    const int32_t groups = (a->tiles + block_tiles - 1) / block_tiles;
+    for (int32_t group = 0; group < groups; group++) {
+        const int32_t first = swiftlet_tile_start(a->tiles, groups, group);
+        const int32_t tiles = swiftlet_tile_start(a->tiles, groups, group + 1) - first;
+        for (int32_t t = 0; t < tiles; t++) {
+            const int32_t tile = a->firstTile + first + t;
+            const int32_t y0 = tile / columns * 4 - image->padTop, x0 = tile % columns * 4 - image->padLeft;
+            const int8_t *rows[36];
+            for (int y = 0; y < 6; y++) {
+                for (int x = 0; x < 6; x++) {
+                    const int isInside = (uint32_t)(y0 + y) < (uint32_t)image->height
+                        && (uint32_t)(x0 + x) < (uint32_t)image->width;
+                    const int8_t *row =
+                        image->input + ((intptr_t)(y0 + y) * image->width + x0 + x) * image->pixelStride;
+                    rows[6 * y + x] = isInside ? row : image->padding;
+                }
+            }
+            int16_t *output = a->transformedInputs + (intptr_t)first * blocks * 16 + 16 * t;
+            input_tile(rows, blocks, output, a->inputStride, 16 * tiles);
+        }
+    }
+}
+
+SWIFTLET_AVX2 static void multiply_all(
+    const swiftlet_winograd_s8_arguments *a, int32_t blocks, int32_t firstBlock, int32_t endBlock, int32_t panels) {
+    const int32_t groups = (a->tiles + block_tiles - 1) / block_tiles;
+    for (int32_t position = 0; position < 36; position++) {
+        const int16_t *weights = a->transformedWeights + position * SWIFTLET_WINOGRAD_WEIGHT_STRIDE;
+        for (int32_t group = 0; group < groups; group++) {
+            const int32_t first = swiftlet_tile_start(a->tiles, groups, group);
+            const int32_t tiles = swiftlet_tile_start(a->tiles, groups, group + 1) - first;
+            const int16_t *inputs = a->transformedInputs + position * a->inputStride
+                + ((intptr_t)first * blocks + (intptr_t)firstBlock * tiles) * 16;
+            int32_t *sums = a->sums + position * a->sumStride + 8 * first;
+            const intptr_t panelStride = 36 * a->sumStride;
+            switch (tiles + block_tiles * (panels - 1)) {
+#define MULTIPLY(panels, tiles)                                                                                    \
+    case tiles + block_tiles * (panels - 1):                                                                       \
+        multiply(inputs, weights, endBlock - firstBlock, sums, panelStride, firstBlock == 0, panels, tiles);       \
+        break;
+                MULTIPLY(1, 1) MULTIPLY(1, 2) MULTIPLY(1, 3) MULTIPLY(1, 4) MULTIPLY(1, 5) MULTIPLY(1, 6)
+                MULTIPLY(2, 1) MULTIPLY(2, 2) MULTIPLY(2, 3) MULTIPLY(2, 4) MULTIPLY(2, 5) MULTIPLY(2, 6)
+#undef MULTIPLY
+            default: break;
+            }
+        }
+    }
+}
+
+SWIFTLET_AVX2 void swiftlet_winograd_s8_16x8__avx2(const swiftlet_winograd_s8_arguments *a) {
+    const output_range_avx2 range = output_range(a->zeroPoint, a->lowest, a->highest);
+    const swiftlet_image_s8 *image = &a->image;
+    const int32_t columns = (image->outputWidth + 3) / 4;
+    const int32_t blocks = (a->quads + 3) / 4, panels = (a->channels + 7) / 8;
+    const intptr_t tapStride = 32 * (intptr_t)a->quads;
+    transform_inputs(a, columns, blocks);
+    for (int32_t panel = 0; panel < panels; panel += 2) {
+        const int32_t pair = panels - panel < 2 ? 1 : 2;
+        for (int32_t block = 0; block < blocks; block += SWIFTLET_WINOGRAD_BLOCKS) {
+            const int32_t end = blocks - block < SWIFTLET_WINOGRAD_BLOCKS ? blocks : block + SWIFTLET_WINOGRAD_BLOCKS;
+            const int32_t firstQuad = 4 * block, endQuad = 4 * end < a->quads ? 4 * end : a->quads;
+            for (int32_t n = 0; n < pair; n++) {
+                panel_weights(
+                    a->weights + (panel + n) * 9 * tapStride + (intptr_t)32 * firstQuad, tapStride,
+                    endQuad - firstQuad, a->transformedWeights + 16 * n, SWIFTLET_WINOGRAD_WEIGHT_STRIDE);
+            }
+            // Quads that fill up the last block are zeros.
+            for (int32_t position = 0; position < 36 && endQuad < 4 * end; position++) {
+                int16_t *weights = a->transformedWeights + position * SWIFTLET_WINOGRAD_WEIGHT_STRIDE;
+                memset(weights + 64 * (endQuad - firstQuad), 0, (size_t)(4 * end - endQuad) * 64 * sizeof *weights);
+            }
+            multiply_all(a, blocks, block, end, pair);
+        }
+        for (int32_t n = 0; n < pair; n++) {
+            for (int32_t t = 0; t < a->tiles; t++) {
+                const int32_t y = (a->firstTile + t) / columns * 4, x = (a->firstTile + t) % columns * 4;
+                int8_t *output = a->output + ((intptr_t)y * image->outputWidth + x) * a->outputPixelStride + 8 * (panel + n);
+                output_tile(
+                    a, a->sums + n * 36 * a->sumStride + 8 * t, a->sumStride, panel + n, range, output,
+                    image->outputHeight - y < 4 ? image->outputHeight - y : 4,
+                    image->outputWidth - x < 4 ? image->outputWidth - x : 4);
+            }
+        }
+    }
+}
+#endif

@@ -1,0 +1,146 @@
+import CKernels
+
+/// The form of an int8 convolution that computes tiles of 4 × 4 outputs of a 3 × 3 kernel with a quarter of the
+/// multiplications, in integers and exactly (the formulas are in the C kernel). Inputs of a block of tiles are
+/// transformed once; the weights of two panels at a time are transformed into scratch, so that neither the file nor the
+/// session holds more than the weights themselves.
+extension Convolution {
+    /// How blocks are cut and where things lie in a thread's scratch. The same for every instruction set.
+    struct WinogradBlockLayout: Sendable {
+        static let tile = 4
+        static let positions = 36
+
+        /// Tiles of the image.
+        let tiles: Int
+        /// Blocks of 16 input channels.
+        let channelBlocks: Int
+        /// Most tiles of a block.
+        let blockTiles: Int
+        /// Values from one position of the transformed inputs to the next, and sums likewise.
+        let inputStride: Int
+        let sumStride: Int
+        /// The row of input zero points lies before them.
+        let weightsOffset: Int
+        let sumsOffset: Int
+        let inputsOffset: Int
+        let byteCount: Int
+        /// Whether fewer multiplications outweigh the transforms.
+        let isFaster: Bool
+
+        /// Nil where the formulas do not apply.
+        init?(_ g: ConvolutionGeometry) {
+            guard g.kernelHeight == 3, g.kernelWidth == 3, g.strideY == 1, g.strideX == 1, g.dilationY == 1,
+                g.dilationX == 1, !g.isTransposed, !g.isDepthwise
+            else { return nil }
+            func align(_ n: Int) -> Int { (n + 63) / 64 * 64 }
+            func divide(_ a: Int, _ b: Int) -> Int { (a + b - 1) / b }
+            tiles = divide(g.outputHeight, WinogradBlockLayout.tile) * divide(g.outputWidth, WinogradBlockLayout.tile)
+            let quads = Packing.quads(g)
+            channelBlocks = divide(quads, 4)
+            let tileBytes = WinogradBlockLayout.positions * channelBlocks * 32
+            blockTiles = min(max((256 << 10) / tileBytes, 12), tiles)
+            // Off a power of two, against set conflicts.
+            inputStride = blockTiles * channelBlocks * 16 + 32
+            sumStride = blockTiles * Packing.panelWidth + 8
+            weightsOffset = align(g.inputChannelsPerGroup + Packing.readAheadBytes)
+            sumsOffset = weightsOffset + align(WinogradBlockLayout.positions * Int(SWIFTLET_WINOGRAD_WEIGHT_STRIDE) * 2)
+            inputsOffset = sumsOffset + align(2 * WinogradBlockLayout.positions * sumStride * 4)
+            byteCount = inputsOffset + align(WinogradBlockLayout.positions * inputStride * 2)
+
+            // Cycles measured on Zen 3. Each tile and panel: 36 positions of 8 VPMADDWD a block of channels, the output
+            // transform; each tile and block: the input transform; each quad and panel: the transform of its weights.
+            let panels = Packing.panels(g)
+            let direct = g.outputPixels * panels * (9 * quads + 4)
+            let transformed = tiles * (panels * (190 * channelBlocks + 250) + 100 * channelBlocks)
+                + divide(tiles, blockTiles) * panels * quads * 150
+            isFaster = transformed * 10 < direct * 9
+        }
+    }
+
+    /// Largest sum of absolute weights of an output channel with which the results are exact.
+    static let largestWinogradFilterSum = 262_143
+
+    /// Whether this geometry is computed by the Winograd form where its weights permit, and only the weights' own sums
+    /// (`Packing.WeightTraits.largestFilterSum`) tell whether they do.
+    static func dependsOnFilterSum(_ g: ConvolutionGeometry, kernels: KernelSet) -> Bool {
+        kernels.winogradBlocks != nil && g.taps * g.inputChannelsPerGroup * 128 > largestWinogradFilterSum
+            && WinogradBlockLayout(g)?.isFaster ?? false
+    }
+
+    /// The kernel of the Winograd form where it is faster and exact.
+    static func winogradBlockKernel(
+        _ g: ConvolutionGeometry, _ layout: WinogradBlockLayout?, _ traits: Packing.WeightTraits, _ kernels: KernelSet
+    ) -> Kernel? {
+        guard let layout, layout.isFaster, !traits.hasOffset else { return nil }
+        let bound = min(traits.largestFilterSum ?? .max, g.taps * g.inputChannelsPerGroup * 128)
+        return bound <= largestWinogradFilterSum ? kernels.winogradBlocks : nil
+    }
+
+    func runWinogradBlocks(
+        _ a: ConvolutionArguments, _ layout: WinogradBlockLayout, part: Part, scratch: UnsafeMutableRawPointer
+    ) {
+        let g = geometry
+        let panelsPerGroup = Packing.panels(g)
+        let panels = g.groups * panelsPerGroup
+        // As in runPacked; panels are computed two at a time.
+        let byChannels =
+            part.count > 1
+            && (g.outputChannels > g.outputPixels ? panels >= 16 * part.count : layout.tiles < 4 * part.count)
+        let tileRange = byChannels ? 0..<layout.tiles : part.range(of: layout.tiles)
+        let panelRange = byChannels ? part.range(of: panels, unit: 2) : 0..<panels
+        if tileRange.isEmpty || panelRange.isEmpty { return }
+        scratch.initializeMemory(as: Int8.self, repeating: a.inputZeroPoint, count: layout.weightsOffset)
+        let blocks = (tileRange.count + layout.blockTiles - 1) / layout.blockTiles
+        let panelBytes = g.taps * Packing.quads(g) * Packing.panelWidth * Packing.quadWidth
+        for group in panelRange.lowerBound / panelsPerGroup...(panelRange.upperBound - 1) / panelsPerGroup {
+            let base = group * panelsPerGroup
+            let first = max(panelRange.lowerBound - base, 0)
+            let end = min(panelRange.upperBound - base, panelsPerGroup)
+            let firstChannel = first * Packing.panelWidth
+            let outputChannel = group * g.outputChannelsPerGroup + firstChannel
+            let channels = min(end * Packing.panelWidth, g.outputChannelsPerGroup) - firstChannel
+            let packedChannel = (base + first) * Packing.panelWidth
+            var arguments = swiftlet_winograd_s8_arguments(
+                image: image(a, group: group, padding: scratch), weights: a.weights + (base + first) * panelBytes,
+                bias: a.bias + packedChannel, scales: a.scales + packedChannel, output: a.output + outputChannel,
+                outputPixelStride: a.outputPixelStride,
+                transformedInputs: (scratch + layout.inputsOffset).assumingMemoryBound(to: Int16.self),
+                inputStride: layout.inputStride,
+                transformedWeights: (scratch + layout.weightsOffset).assumingMemoryBound(to: Int16.self),
+                sums: (scratch + layout.sumsOffset).assumingMemoryBound(to: Int32.self), sumStride: layout.sumStride,
+                firstTile: 0, tiles: 0, quads: Int32(Packing.quads(g)), channels: Int32(channels),
+                zeroPoint: a.epilogue.output.zeroPoint, lowest: a.epilogue.output.lowest,
+                highest: a.epilogue.output.highest)
+            for block in 0..<blocks {
+                let start = tileRange.lowerBound + tileRange.count * block / blocks
+                let stop = tileRange.lowerBound + tileRange.count * (block + 1) / blocks
+                arguments.firstTile = Int32(start)
+                arguments.tiles = Int32(stop - start)
+                kernel.markExecuted()
+                kernel.entry.pointee.function.winograd_s8(&arguments)
+                finishBlock(a, start..<stop, channels: outputChannel..<outputChannel + channels)
+            }
+        }
+    }
+
+    /// Finishes the outputs of tiles that follow each other, piece of a row by piece of a row.
+    private func finishBlock(_ a: ConvolutionArguments, _ tiles: Range<Int>, channels: Range<Int>) {
+        if a.epilogue.table == nil && a.epilogue.residual == nil { return }
+        let g = geometry
+        let columns = (g.outputWidth + WinogradBlockLayout.tile - 1) / WinogradBlockLayout.tile
+        var tile = tiles.lowerBound
+        while tile < tiles.upperBound {
+            let tileRow = tile / columns
+            let end = min((tileRow + 1) * columns, tiles.upperBound)
+            let left = (tile - tileRow * columns) * WinogradBlockLayout.tile
+            let right = min((end - tileRow * columns) * WinogradBlockLayout.tile, g.outputWidth)
+            let top = tileRow * WinogradBlockLayout.tile
+            for y in top..<min(top + WinogradBlockLayout.tile, g.outputHeight) {
+                a.epilogue.finish(
+                    kernels, output: a.output, pixelStride: a.outputPixelStride,
+                    pixels: y * g.outputWidth + left..<y * g.outputWidth + right, channels: channels)
+            }
+            tile = end
+        }
+    }
+}
