@@ -28,6 +28,7 @@
 #define swiftlet_gemmchain_s8_arguments swiftlet_gemm_tiles_arguments
 #define swiftlet_gemmany_s8_arguments swiftlet_gemm_s8_arguments
 #define swiftlet_depthwiseany_s8_arguments swiftlet_depthwise_s8_arguments
+#define swiftlet_sparse_u8s8_arguments swiftlet_sparse_s8_arguments
 #define swiftlet_depthwise3x3_s8_arguments swiftlet_depthwise_rows_s8_arguments
 #define swiftlet_depthwise5x5_s8_arguments swiftlet_depthwise_rows_s8_arguments
 #define SWIFTLET_PROTOTYPE(family, symbol) void symbol(const swiftlet_##family##_arguments *);

@@ -14,13 +14,16 @@ public struct CompileOptions: Sendable {
     }
     public var precision: Precision
     public var recipe: Recipe
+    /// Whether pruned layers are stored sparse.
+    public var sparse: SparsePolicy
     /// Further provenance: source file, its hash, tool version, accuracy.
     public var provenance: [Provenance.Entry]
 
     public init(
-        precision: Precision = .int8(.init()), recipe: Recipe = Recipe(), provenance: [Provenance.Entry] = []
+        precision: Precision = .int8(.init()), recipe: Recipe = Recipe(), sparse: SparsePolicy = .auto,
+        provenance: [Provenance.Entry] = []
     ) {
-        (self.precision, self.recipe, self.provenance) = (precision, recipe, provenance)
+        (self.precision, self.recipe, self.sparse, self.provenance) = (precision, recipe, sparse, provenance)
     }
 }
 
@@ -71,7 +74,7 @@ public enum Compiler {
             prepared.graph = result.graph
             outcome = result
         }
-        let lowered = try Lowering.lower(prepared)
+        let lowered = try Lowering.lower(prepared, sparse: options.sparse)
         let file = try encode(lowered, prepared, options, calibration, outcome)
         return Compilation(
             file: file, lowered: lowered, prepared: prepared, quantization: outcome, keptScales: isQuantized)

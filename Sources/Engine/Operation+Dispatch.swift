@@ -25,6 +25,7 @@ extension Operation {
         case .gatherSlices: 16
         case .detection: 17
         case .select: 18
+        case .sparseConvolution: 19
         }
     }
 
@@ -49,6 +50,7 @@ extension Operation {
         case .gatherSlices: "gather"
         case .detection: "detection"
         case .select: "select"
+        case .sparseConvolution: "sparse convolution"
         }
     }
 
@@ -72,6 +74,7 @@ extension Operation {
         case 16: self = .gatherSlices(try GatherSlices(decoding: &reader))
         case 17: self = .detection(try DetectionOperation(decoding: &reader))
         case 18: self = .select(try Select(decoding: &reader))
+        case 19: self = .sparseConvolution(try SparseConvolution(decoding: &reader))
         default: throw reader.malformed("unknown operator")
         }
     }
@@ -96,6 +99,7 @@ extension Operation {
         case .gatherSlices(let operation): operation.encode(into: &writer)
         case .detection(let operation): operation.encode(into: &writer)
         case .select(let operation): operation.encode(into: &writer)
+        case .sparseConvolution(let operation): operation.encode(into: &writer)
         }
     }
 
@@ -119,6 +123,7 @@ extension Operation {
         case .gatherSlices(let operation): try operation.check(checker)
         case .detection(let operation): try operation.check(checker)
         case .select(let operation): try operation.check(checker)
+        case .sparseConvolution(let operation): try operation.check(checker)
         }
     }
 
@@ -143,6 +148,7 @@ extension Operation {
         case .gatherSlices(let operation): operation.work
         case .detection(let operation): operation.work
         case .select(let operation): operation.work
+        case .sparseConvolution(let operation): operation.work
         }
     }
 
@@ -166,6 +172,7 @@ extension Operation {
         case .gatherSlices(let operation): operation.resultType
         case .detection(let operation): operation.resultType
         case .select(let operation): operation.resultType
+        case .sparseConvolution(let operation): operation.resultType
         }
     }
 
@@ -189,6 +196,7 @@ extension Operation {
         case .gatherSlices(let operation): operation.forEachResultPiece(body)
         case .detection(let operation): operation.forEachResultPiece(body)
         case .select(let operation): operation.forEachResultPiece(body)
+        case .sparseConvolution(let operation): operation.forEachResultPiece(body)
         }
     }
 
@@ -199,6 +207,7 @@ extension Operation {
         case .depthwiseConvolution(let operation): operation.work
         case .floatConvolution(let operation): operation.work
         case .matrixProduct(let operation): operation.work
+        case .sparseConvolution(let operation): operation.work
         default: 0
         }
     }
@@ -209,11 +218,15 @@ enum ChosenKernels {
     case none
     case integer(Kernels.Convolution)
     case float(Kernels.FloatConvolution)
+    case sparse(Kernels.SparseConvolution)
 
     /// Bytes that a session prepares for the operation, a multiple of 64.
     var preparedByteCount: Int {
-        if case .integer(let chosen) = self { return chosen.preparedByteCount }
-        return 0
+        switch self {
+        case .integer(let chosen): chosen.preparedByteCount
+        case .sparse(let chosen): chosen.preparedByteCount
+        case .none, .float: 0
+        }
     }
 }
 
@@ -224,16 +237,21 @@ extension Operation {
         case .depthwiseConvolution(let operation): .integer(operation.selectKernels(kernels, weights: weights))
         case .floatConvolution(let operation):
             .float(Kernels.FloatConvolution(operation.geometry, kernels: kernels))
+        case .sparseConvolution(let operation):
+            .sparse(Kernels.SparseConvolution(operation.geometry, kernels: kernels))
         default: .none
         }
     }
 
     /// Fills the `ChosenKernels.preparedByteCount` bytes at `memory` with what runs of this operation read.
     func prepare(_ kernels: ChosenKernels, weights: UnsafeRawPointer, into memory: UnsafeMutableRawPointer) {
-        guard case .integer(let chosen) = kernels else { return }
-        switch self {
-        case .convolution(let operation): operation.prepare(chosen, weights: weights, into: memory)
-        case .depthwiseConvolution(let operation): operation.prepare(chosen, weights: weights, into: memory)
+        switch (self, kernels) {
+        case (.convolution(let operation), .integer(let chosen)):
+            operation.prepare(chosen, weights: weights, into: memory)
+        case (.depthwiseConvolution(let operation), .integer(let chosen)):
+            operation.prepare(chosen, weights: weights, into: memory)
+        case (.sparseConvolution(let operation), .sparse(let chosen)):
+            operation.prepare(chosen, weights: weights, into: memory)
         default: break
         }
     }
@@ -244,6 +262,7 @@ extension Operation {
         case .convolution(let operation): Kernels.Convolution.scratchByteCount(operation.geometry)
         case .depthwiseConvolution(let operation): Kernels.Convolution.scratchByteCount(operation.geometry)
         case .floatConvolution(let operation): Kernels.FloatConvolution.scratchByteCount(operation.geometry)
+        case .sparseConvolution(let operation): Kernels.SparseConvolution.scratchByteCount(operation.geometry)
         case .pooling(let operation): averagePoolScratchByteCount(channels: operation.output.channels)
         case .reduction: LineShape.scratchByteCount
         default: 0
@@ -273,6 +292,8 @@ extension Operation {
         case .gatherSlices(let operation): operation.run(context, part: part)
         case .detection(let operation): operation.run(context, part: part)
         case .select(let operation): operation.run(context, part: part)
+        case .sparseConvolution(let operation):
+            if case .sparse(let chosen) = kernels { operation.run(context, part: part, kernels: chosen) }
         }
     }
 }

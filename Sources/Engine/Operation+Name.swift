@@ -20,6 +20,7 @@ extension Operation {
         case .gatherSlices: "gather"
         case .detection: "detection"
         case .select: "select"
+        case .sparseConvolution: "sparse convolution"
         }
     }
 }

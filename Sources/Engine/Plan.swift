@@ -20,6 +20,7 @@ public enum Operation: Sendable, Hashable {
     case gatherSlices(GatherSlices)
     case detection(DetectionOperation)
     case select(Select)
+    case sparseConvolution(SparseConvolution)
 }
 
 /// One step of the plan.

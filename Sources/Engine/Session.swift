@@ -272,6 +272,7 @@ public final class Session {
         switch steps[index].kernels {
         case .integer(let chosen): return chosen.kernel.name
         case .float(let chosen): return chosen.kernel.name
+        case .sparse(let chosen): return chosen.kernel.name
         case .none: break
         }
         switch steps[index].operation {

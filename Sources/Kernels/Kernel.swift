@@ -46,6 +46,10 @@ public enum KernelFamily: UInt8, Sendable {
     case winogradGemm = 23
     /// Tiles of 4 × 4 outputs of a 3 × 3 convolution, transformed.
     case winogradInt8 = 24
+    /// Tile of an int8 convolution with sparse weights.
+    case sparseInt8 = 25
+    /// As `sparseInt8`, inputs counted from -128.
+    case sparseUInt8Int8 = 26
 }
 
 /// One entry of the list of kernels (`kernels.def`): every kernel of every architecture is listed on all of them.
@@ -126,6 +130,7 @@ public struct KernelSet: Sendable, Equatable {
     let depthwiseAnyWeight: Kernel
     let depthwise3x3: Kernel?
     let depthwise5x5: Kernel?
+    let sparse: Kernel
     let add: Kernel
     let multiply: Kernel
     let table: Kernel
@@ -155,6 +160,8 @@ public struct KernelSet: Sendable, Equatable {
             depthwise.takesAnyWeight ? depthwise : KernelSet.first(.depthwiseInt8AnyWeight, order, features)
         depthwise3x3 = KernelSet.firstIfAny(.depthwise3x3Int8, order, features)
         depthwise5x5 = KernelSet.firstIfAny(.depthwise5x5Int8, order, features)
+        sparse =
+            KernelSet.firstIfAny(.sparseUInt8Int8, order, features) ?? KernelSet.first(.sparseInt8, order, features)
         add = KernelSet.first(.addInt8, order, features)
         multiply = KernelSet.first(.multiplyInt8, order, features)
         table = KernelSet.first(.tableInt8, order, features)

@@ -229,6 +229,7 @@ struct KernelTest {
                     convolution(kernels, &random, number, depthwise: false)
                 case .depthwiseInt8, .depthwiseInt8AnyWeight, .depthwise3x3Int8, .depthwise5x5Int8:
                     convolution(kernels, &random, number, depthwise: true)
+                case .sparseInt8, .sparseUInt8Int8: sparseConvolution(kernels, &random, number)
                 case .addInt8: elementwise(&random, number, isAddition: true)
                 case .multiplyInt8: elementwise(&random, number, isAddition: false)
                 case .tableInt8: table(&random)
@@ -355,7 +356,7 @@ struct KernelTest {
     }
 
     /// Whether `output` holds `expected` in its channels and the fill value everywhere else.
-    private func matches(_ output: [Int8], _ expected: [Int8], pixels: Int, channels: Int, stride: Int) -> Bool {
+    func matches(_ output: [Int8], _ expected: [Int8], pixels: Int, channels: Int, stride: Int) -> Bool {
         for i in 0..<output.count {
             let pixel = i / stride
             let channel = i % stride

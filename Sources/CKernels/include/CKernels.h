@@ -452,6 +452,33 @@ typedef struct {
     float highest;
 } swiftlet_depthwise_f32_arguments;
 
+// Arguments of a tile of an int8 convolution whose weights are sparse: blocks of four, in the order of the channels.
+// Block i of a channel lies in quad (counted over all taps) gaps[0] + ... + gaps[i]; the channel's bytes of gaps hold two
+// each, the first in the low half, and start at a byte.
+//   acc = bias[o] + sum over block, input of weight * rows[tap * pixels + pixel][4 * quad + input]
+// Rows and weights are read up to 15 bytes past their ends. `packed` has 4 * taps * quads bytes for each pixel of the tile,
+// their number rounded up to a multiple of 8. A kernel of family sparse_u8s8 counts inputs from -128: its bias is
+// bias - 128 * sum of the channel's weights. No weight is -128, and no pair of a block's weights, first two or last two,
+// sums up to less than -128 or more than 128.
+typedef struct {
+    const int8_t *const *rows;
+    uint8_t *packed;
+    const uint16_t *counts;
+    const uint8_t *gaps;
+    const int8_t *weights;
+    const int32_t *bias;
+    const float *scales;
+    int8_t *output;
+    intptr_t outputPixelStride;
+    int32_t taps;
+    int32_t quads;
+    int32_t pixels;
+    int32_t channels;
+    int32_t zeroPoint;
+    int32_t lowest;
+    int32_t highest;
+} swiftlet_sparse_s8_arguments;
+
 typedef union {
     void (*gemm_s8)(const swiftlet_gemm_s8_arguments *);
     void (*gemm_u8s8)(const swiftlet_gemm_u8s8_arguments *);
@@ -481,6 +508,8 @@ typedef union {
     void (*winoweights_s8)(const swiftlet_winoweights_s8_arguments *);
     void (*winogemm_s8)(const swiftlet_winogemm_s8_arguments *);
     void (*winograd_s8)(const swiftlet_winograd_s8_arguments *);
+    void (*sparse_s8)(const swiftlet_sparse_s8_arguments *);
+    void (*sparse_u8s8)(const swiftlet_sparse_s8_arguments *);
 } swiftlet_kernel_function;
 
 // Families, in the order of the union.
@@ -510,6 +539,8 @@ enum {
     SWIFTLET_FAMILY_winoweights_s8 = 22,
     SWIFTLET_FAMILY_winogemm_s8 = 23,
     SWIFTLET_FAMILY_winograd_s8 = 24,
+    SWIFTLET_FAMILY_sparse_s8 = 25,
+    SWIFTLET_FAMILY_sparse_u8s8 = 26,
 };
 
 // Instruction sets, numbered as `ISA` in Swift.

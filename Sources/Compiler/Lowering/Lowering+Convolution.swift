@@ -290,8 +290,9 @@ extension Lowering {
                 node, "scales", "input scale × weight scale ÷ output scale to be a normal number",
                 "\(requantization.first { !$0.isNormal }!)", "Check the model's quantization parameters.")
         }
-        parameterBytes += stored.count + 4 * g.outputChannels
-        let weightsOffset = weights.append(Packing.packWeights(g, packed).bytes)
+        let sparse = sparseForm(g, packed, weightOffset: weightOffset, name: nodeName(tail.final) ?? node.name)
+        parameterBytes += (sparse?.byteCount ?? stored.count) + 4 * g.outputChannels
+        let weightsOffset = sparse == nil ? weights.append(Packing.packWeights(g, packed).bytes) : 0
         let biasOffset = weights.append(Packing.packPerChannel(g, folded, padding: 0))
         let scalesOffset = weights.append(Packing.packPerChannel(g, requantization, padding: 1))
         let tableOffset = tail.table.map { weights.append($0) }
@@ -319,7 +320,18 @@ extension Lowering {
         }
         let inputMap = featureMap(x, height: g.inputHeight, width: g.inputWidth)
         let outputMap = featureMap(y, height: g.outputHeight, width: g.outputWidth)
-        if g.isDepthwise && !g.isTransposed {
+        if let sparse {
+            emit(
+                .sparseConvolution(
+                    Engine.SparseConvolution(
+                        input: inputMap, output: outputMap, window: source.window,
+                        blockCount: sparse.blocks.count / SparseWeights.blockWidth,
+                        countsOffset: weights.append(sparse.counts), gapsOffset: weights.append(sparse.gaps),
+                        blocksOffset: weights.append(sparse.blocks), biasOffset: biasOffset, scalesOffset: scalesOffset,
+                        inputZeroPoint: input.zeroPoint, outputZeroPoint: tail.parameters.zeroPoint,
+                        clampMin: tail.clampMin, clampMax: tail.clampMax, tableOffset: tableOffset, add: add)),
+                reads: reads, writes: [y])
+        } else if g.isDepthwise && !g.isTransposed {
             emit(
                 .depthwiseConvolution(
                     DepthwiseConvolution(

@@ -11,6 +11,8 @@ public struct LoweredModel: Sendable {
     public var floatNodes: [FloatNode]
     /// Bytes of int8 weights and int32 biases before padding: the floor of the file's size.
     public var parameterBytes: Int
+    /// Integer layers with pruned blocks, in execution order.
+    public var sparseChoices: [SparseChoice]
 
     public struct FloatNode: Sendable, Hashable {
         /// The layer's name in the plan: that of the last node fused into it.
@@ -46,34 +48,37 @@ final class Lowering {
     var problems: [GraphProblem] = []
     var floatNodes: [LoweredModel.FloatNode] = []
     var parameterBytes = 0
+    let sparsePolicy: SparsePolicy
+    var sparseChoices: [SparseChoice] = []
     /// Values whose elements lie inside a concat's output: that output and the element offset of the slot.
     var slots: [ValueID: (parent: ValueID, elements: Int, isChannelSlice: Bool)] = [:]
     var currentNode: Node?
 
-    private init(_ source: ChannelsLastGraph, offsets: [Int]?) {
+    private init(_ source: ChannelsLastGraph, sparse: SparsePolicy, offsets: [Int]?) {
         self.source = source
+        sparsePolicy = sparse
         graph = source.graph
         index = GraphIndex(source.graph)
         self.offsets = offsets
     }
 
     /// - Throws: `GraphProblems` with every node that the device can't run.
-    static func lower(_ source: ChannelsLastGraph) throws -> LoweredModel {
-        let survey = Lowering(source, offsets: nil)
+    static func lower(_ source: ChannelsLastGraph, sparse: SparsePolicy = .auto) throws -> LoweredModel {
+        let survey = Lowering(source, sparse: sparse, offsets: nil)
         _ = survey.walk()
         guard survey.problems.isEmpty else { throw GraphProblems(survey.problems) }
         let memory = MemoryPlanner.plan(
             survey.buffers.map {
                 .init(byteCount: $0.byteCount, firstStep: min($0.firstStep, $0.lastStep), lastStep: max($0.lastStep, 0))
             })
-        let final = Lowering(source, offsets: memory.offsets)
+        let final = Lowering(source, sparse: sparse, offsets: memory.offsets)
         let ports = final.walk()
         precondition(final.buffers.count == survey.buffers.count, "both walks make the same buffers")
         return LoweredModel(
             plan: Plan(
                 arenaBytes: memory.arenaBytes, inputs: ports.inputs, outputs: ports.outputs, operations: final.operations),
             weights: final.weights.bytes, memory: memory, floatNodes: final.floatNodes,
-            parameterBytes: final.parameterBytes)
+            parameterBytes: final.parameterBytes, sparseChoices: final.sparseChoices)
     }
 
     // MARK: The walk

@@ -18,6 +18,7 @@ struct WeightsBuilder {
     }
 
     mutating func append(_ values: [Int8]) -> Int { append(values.map { UInt8(bitPattern: $0) }) }
+    mutating func append(_ values: [UInt16]) -> Int { append(values.flatMap { [UInt8($0 & 255), UInt8($0 >> 8)] }) }
     mutating func append(_ values: [Int32]) -> Int { append(values.flatMap { littleEndian(UInt32(bitPattern: $0)) }) }
     mutating func append(_ values: [Float]) -> Int { append(values.flatMap { littleEndian($0.bitPattern) }) }
 

@@ -21,6 +21,9 @@ let convertCommand = Command(
         Option(
             name: "--range", value: "METHOD",
             help: "Fix the range method: \(RangeMethod.allCases.map(\.rawValue).joined(separator: ", "))\n(default: the best for each tensor)."),
+        Option(
+            name: "--sparse", value: "WHEN",
+            help: "Store pruned int8 layers (zeros in blocks of four inputs) sparse: auto, always, never\n(default auto: where it is faster)."),
         Option(name: "--require-int8", value: nil, help: "Fail when any layer would stay in float32."),
         ModelOptions.inputShape, .json,
     ],
@@ -55,6 +58,12 @@ let convertCommand = Command(
             quantizer.method = method
         }
         options.precision = .int8(quantizer)
+    }
+    if let name = arguments.string("--sparse") {
+        guard let policy = SparsePolicy(rawValue: name) else {
+            throw UsageError("--sparse: expected \(SparsePolicy.allCases.map(\.rawValue).joined(separator: ", ")), found \"\(name)\"")
+        }
+        options.sparse = policy
     }
     options.provenance = [
         .init(key: "source", value: (source as NSString).lastPathComponent),
@@ -95,6 +104,12 @@ private func reportConversion(_ compilation: Compilation, source: String, output
                 ["name": node.name, "operator": node.sourceOperator, "reason": node.reason, "time_share": share]
             },
         ]
+        facts["pruned_layers"] = lowered.sparseChoices.map { choice in
+            [
+                "name": choice.name, "kept_share": choice.keptShare, "form": choice.isSparse ? "sparse" : "dense",
+                "sparse_ns": choice.sparseNanoseconds, "dense_ns": choice.denseNanoseconds,
+            ] as [String: Any]
+        }
         if let quantization = compilation.quantization {
             facts["method"] = quantization.baseMethod.rawValue
             facts["refined_tensors"] = quantization.refined.count
@@ -114,6 +129,7 @@ private func reportConversion(_ compilation: Compilation, source: String, output
     } else if compilation.keptScales {
         Console.print("  int8      the model's own scales")
     }
+    showSparseChoices(lowered.sparseChoices)
     if isFloatModel {
         Console.print("  float32   throughout")
     } else if !lowered.floatNodes.isEmpty {
@@ -122,6 +138,19 @@ private func reportConversion(_ compilation: Compilation, source: String, output
             Console.print(
                 "            \(Format.percent(share))  \(node.name) (\(node.sourceOperator)): \(node.reason)")
         }
+    }
+}
+
+/// Which pruned layers are stored sparse, and which stay dense because that is faster.
+private func showSparseChoices(_ choices: [SparseChoice]) {
+    guard !choices.isEmpty else { return }
+    let dense = choices.filter { !$0.isSparse }
+    Console.print(
+        "  pruned    \(choices.count) layers; \(choices.count - dense.count) stored sparse, \(dense.count) dense")
+    for choice in choices {
+        let estimate = "\(Format.duration(UInt64(choice.sparseNanoseconds))) against \(Format.duration(UInt64(choice.denseNanoseconds)))"
+        Console.print(
+            "            \(choice.isSparse ? "sparse" : "dense ")  \(choice.name): \(Format.percent(choice.keptShare)) of its blocks kept, estimated \(estimate) dense")
     }
 }
 

@@ -284,8 +284,51 @@ enum SampleModels {
         return contents
     }
 
+    /// Pruned: a sparse convolution with table, one with a residual whose gaps need bridging, one pixel.
+    static func pruned() -> NestContents {
+        var b = ModelBuilder()
+        var random = Random(3)
+        let x = b.map(3, 5, 72)
+        b.input("x", x, .int8)
+        func add(_ input: FeatureMap, _ output: FeatureMap, _ window: Window, _ table: Int?, _ add: FusedAdd?, _ name: String) {
+            let g = ConvolutionGeometry(
+                inputHeight: input.height, inputWidth: input.width, outputHeight: output.height, outputWidth: output.width,
+                inputChannelsPerGroup: input.channels, outputChannelsPerGroup: output.channels,
+                kernelHeight: window.kernelHeight, kernelWidth: window.kernelWidth, padTop: window.padTop,
+                padLeft: window.padLeft)
+            var weights = random.int8s(g.outputChannels * g.taps * g.inputChannelsPerGroup, -100...100)
+            for block in 0..<weights.count / 4 where random.int(0...9) > 0 {
+                for i in 0..<4 { weights[4 * block + i] = 0 }
+            }
+            let sparse = SparseWeights(g, weights)
+            b.add(
+                .sparseConvolution(
+                    SparseConvolution(
+                        input: input, output: output, window: window, blockCount: sparse.blocks.count / 4,
+                        countsOffset: b.store(sparse.counts.flatMap { [UInt8($0 & 255), UInt8($0 >> 8)] }),
+                        gapsOffset: b.store(sparse.gaps), blocksOffset: b.store(sparse.blocks),
+                        biasOffset: b.store((0..<output.channels).map { _ in Int32(random.int(-500...500)) }),
+                        scalesOffset: b.store(random.floats(output.channels, 0.002...0.02)), inputZeroPoint: -3,
+                        outputZeroPoint: 2, clampMin: -128, clampMax: 120, tableOffset: table, add: add)), name)
+        }
+        let first = b.map(3, 5, 20)
+        add(x, first, window(3, pad: 1), b.store((0..<256).map { Int8($0 / 2 - 64) }), nil, "wide")
+        let second = b.map(3, 5, 20)
+        let sum = FusedAdd(
+            residual: first, convolutionZeroPoint: 2, residualZeroPoint: 1, outputZeroPoint: 0,
+            convolutionMultiplier: 0.5, residualMultiplier: 0.75, clampMin: -127, clampMax: 127)
+        add(first, second, window(1), nil, sum, "narrow+add")
+        let scores = b.map(1, 1, 7)
+        add(FeatureMap(offset: second.offset, height: 1, width: 1, channels: 300, pixelStride: 300), scores, window(1), nil, nil, "fc")
+        b.output("scores", [1, 7], .int8, offset: scores.offset, scale: 0.1)
+        return withGolden(b.contents)
+    }
+
     /// Name in Tests/Fixtures and contents.
     static var all: [(name: String, contents: NestContents)] {
-        [("smallest", smallest()), ("classifier", classifier()), ("every-operator", everyOperator())]
+        [
+            ("smallest", smallest()), ("classifier", classifier()), ("every-operator", everyOperator()),
+            ("pruned", pruned()),
+        ]
     }
 }

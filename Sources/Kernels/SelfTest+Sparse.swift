@@ -1,0 +1,98 @@
+extension KernelTest {
+    /// A convolution with pruned weights: blocks of every density, among them none and all.
+    func sparseConvolution(_ kernels: KernelSet, _ random: inout TestRandom, _ number: Int) -> Bool {
+        var g = random.geometry(depthwise: false)
+        (g.groups, g.isTransposed) = (1, false)
+        if number % 16 == 0 { g = random.wideGeometry() }
+        let inputs = g.inputChannelsPerGroup
+        let inputStride = inputs + random.int(0...5)
+        let outputStride = g.outputChannels + random.int(0...5)
+        let extremes = random.int(0...3) == 0
+        let input = random.int8s(
+            g.inputHeight * g.inputWidth * inputStride + Packing.readAheadBytes, extremes: extremes)
+        let density = random.int(0...100)
+        var weights = random.int8s(g.outputChannels * g.taps * inputs, lowest: -127, extremes: extremes)
+        for row in 0..<g.outputChannels * g.taps {
+            for first in stride(from: 0, to: inputs, by: SparseWeights.blockWidth) where random.int(0...99) >= density {
+                for i in first..<min(first + SparseWeights.blockWidth, inputs) { weights[row * inputs + i] = 0 }
+            }
+        }
+        var bias = [Int32](repeating: 0, count: g.outputChannels)
+        var scales = [Float](repeating: 0, count: g.outputChannels)
+        for i in 0..<g.outputChannels {
+            bias[i] = Int32(random.int(-40_000...40_000))
+            scales[i] = random.scale(exponent: random.int(0...9) == 0 ? random.int(-40...20) : random.int(-10 ... -4))
+        }
+        let zeroPoint = Int8(truncatingIfNeeded: number)
+        let range = random.outputRange()
+        let expected = Reference.convolution(
+            g, input: input, inputPixelStride: inputStride, inputZeroPoint: zeroPoint, weights: weights, bias: bias,
+            scales: scales, range: range)
+
+        let sparse = SparseWeights(g, weights)
+        let folded = Packing.foldedBias(g, bias: bias, weights: weights, inputZeroPoint: Int32(zeroPoint))
+        let convolution = SparseConvolution(g, kernel: kernel, kernels: kernels)
+        var output = [Int8](repeating: 99, count: g.outputPixels * outputStride + Packing.readAheadBytes)
+        let parts = random.int(1...3)
+        let scratch = UnsafeMutableRawPointer.allocate(
+            byteCount: SparseConvolution.scratchByteCount(g), alignment: 64)
+        let prepared = UnsafeMutableRawPointer.allocate(byteCount: convolution.preparedByteCount, alignment: 64)
+        defer {
+            scratch.deallocate()
+            prepared.deallocate()
+        }
+        var isValid = false
+        output.withUnsafeMutableBufferPointer { output in
+            input.withUnsafeBufferPointer { input in
+                sparse.withPointers { counts, gaps, blocks in
+                    isValid = SparseWeights.areValid(
+                        g, counts: counts, gaps: gaps, blocks: blocks, blockCount: sparse.blocks.count / 4)
+                    folded.withUnsafeBufferPointer { bias in
+                        scales.withUnsafeBufferPointer { scales in
+                            convolution.prepare(
+                                counts: counts, blocks: blocks, bias: bias.baseAddress.unsafelyUnwrapped, into: prepared)
+                            let arguments = SparseConvolutionArguments(
+                                input: input.baseAddress.unsafelyUnwrapped, inputPixelStride: inputStride,
+                                inputZeroPoint: zeroPoint, counts: counts, gaps: gaps, blocks: blocks,
+                                bias: bias.baseAddress.unsafelyUnwrapped, scales: scales.baseAddress.unsafelyUnwrapped,
+                                output: output.baseAddress.unsafelyUnwrapped, outputPixelStride: outputStride,
+                                epilogue: Epilogue(output: range), prepared: UnsafeRawPointer(prepared))
+                            for part in 0..<parts {
+                                convolution.run(arguments, part: Part(index: part, of: parts), scratch: scratch)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        return isValid
+            && matches(output, expected, pixels: g.outputPixels, channels: g.outputChannels, stride: outputStride)
+    }
+}
+
+extension TestRandom {
+    /// A pointwise convolution of more pixels than a tile, or of more quads than one step reaches.
+    mutating func wideGeometry() -> ConvolutionGeometry {
+        let pixels = int(1...230)
+        return ConvolutionGeometry(
+            inputHeight: 1, inputWidth: pixels, outputHeight: 1, outputWidth: pixels, inputChannelsPerGroup: int(1...300),
+            outputChannelsPerGroup: int(1...40))
+    }
+}
+
+extension SparseWeights {
+    /// The arrays in memory that may be read ahead.
+    func withPointers<R>(
+        _ body: (UnsafePointer<UInt16>, UnsafePointer<UInt8>, UnsafePointer<Int8>) -> R
+    ) -> R {
+        (counts + [0]).withUnsafeBufferPointer { counts in
+            (gaps + [0]).withUnsafeBufferPointer { gaps in
+                (blocks + [Int8](repeating: 0, count: Packing.readAheadBytes)).withUnsafeBufferPointer { blocks in
+                    body(
+                        counts.baseAddress.unsafelyUnwrapped, gaps.baseAddress.unsafelyUnwrapped,
+                        blocks.baseAddress.unsafelyUnwrapped)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+/// Weights of an int8 convolution of which most are zero, as blocks of four consecutive inputs of one output channel; the
+/// grain of four-way dot products. Stored and executed in this form.
+///
+/// A block lies in a quad, counted over all taps: `tap * quads + input / 4`. Per output channel, in the order of quads:
+/// how many blocks (`counts`), the steps from quad to quad (`gaps`, four bits each, two a byte, the first in the low half;
+/// every channel starts at a byte; the first step counts from quad 0), and the blocks' four weights (`blocks`).
+///
+/// Weights are -127...127: two products of such a weight and an int8 fit 16 bits. Each pair of a block's weights (the
+/// first two, the last two) sums up to -128...128, so that it fits 16 bits with inputs of 0...255 too; a block that breaks
+/// this is stored as two, its even and its odd inputs, with a gap of 0 between them. Where a gap would need more than 15 a block of zeros bridges it.
+public struct SparseWeights: Sendable, Equatable {
+    public var counts: [UInt16] = []
+    public var gaps: [UInt8] = []
+    public var blocks: [Int8] = []
+
+    /// Weights of one block.
+    public static let blockWidth = 4
+    /// Most quads, of all taps, of one output channel.
+    public static let maximumQuads = 16_384
+    /// Bounds of the sum of a pair of weights.
+    public static let pairSums: ClosedRange<Int> = -128...128
+    private static let maximumGap = 15
+
+    /// Whether this form exists for a geometry.
+    public static func supports(_ g: ConvolutionGeometry) -> Bool {
+        g.groups == 1 && !g.isTransposed && g.taps <= maximumQuads && g.taps * Packing.quads(g) <= maximumQuads
+    }
+
+    /// Whether this form exists for weights of a geometry.
+    public static func supports(_ g: ConvolutionGeometry, _ weights: [Int8]) -> Bool {
+        supports(g) && !weights.contains(-128)
+    }
+
+    /// The sparse form of `weights`, given in the order that `Packing.packWeights` takes.
+    /// - Precondition: `supports(g, weights)`; `weights` has outputChannels * taps * inputChannelsPerGroup elements.
+    public init(_ g: ConvolutionGeometry, _ weights: [Int8]) {
+        precondition(SparseWeights.supports(g, weights), "no sparse form for this geometry or these weights")
+        let inputs = g.inputChannelsPerGroup
+        precondition(weights.count == g.outputChannels * g.taps * inputs, "weight count does not match the geometry")
+        let quads = Packing.quads(g)
+        for channel in 0..<g.outputChannels {
+            var steps: [UInt8] = []
+            var last = 0
+            for position in 0..<g.taps * quads {
+                let first = position % quads * SparseWeights.blockWidth
+                let base = (channel * g.taps + position / quads) * inputs
+                var block = [Int8](repeating: 0, count: SparseWeights.blockWidth)
+                for i in 0..<min(SparseWeights.blockWidth, inputs - first) { block[i] = weights[base + first + i] }
+                if block.allSatisfy({ $0 == 0 }) { continue }
+                while position - last > SparseWeights.maximumGap {
+                    steps.append(UInt8(SparseWeights.maximumGap))
+                    blocks += [0, 0, 0, 0]
+                    last += SparseWeights.maximumGap
+                }
+                steps.append(UInt8(position - last))
+                last = position
+                if SparseWeights.fits(block[0], block[1]) && SparseWeights.fits(block[2], block[3]) {
+                    blocks += block
+                } else {
+                    steps.append(0)
+                    blocks += [block[0], 0, block[2], 0, 0, block[1], 0, block[3]]
+                }
+            }
+            counts.append(UInt16(steps.count))
+            for i in stride(from: 0, to: steps.count, by: 2) {
+                gaps.append(steps[i] | (i + 1 < steps.count ? steps[i + 1] << 4 : 0))
+            }
+        }
+    }
+
+    /// Bytes of gaps of a channel with `count` blocks.
+    @inlinable public static func gapByteCount(_ count: Int) -> Int { (count + 1) / 2 }
+
+    static func fits(_ a: Int8, _ b: Int8) -> Bool { pairSums.contains(Int(a) + Int(b)) }
+
+    /// Bytes of the three arrays.
+    public var byteCount: Int { 2 * counts.count + gaps.count + blocks.count }
+
+    /// What a loader has to check before it runs on weights of a file: the counts add up to `blockCount`, the gaps stay
+    /// among the quads, and weights and pairs keep their bounds.
+    /// - Precondition: `counts` has outputChannels elements, `gaps` and `blocks` as many as the counts ask for.
+    public static func areValid(
+        _ g: ConvolutionGeometry, counts: UnsafePointer<UInt16>, gaps: UnsafePointer<UInt8>, blocks: UnsafePointer<Int8>,
+        blockCount: Int
+    ) -> Bool {
+        let quads = g.taps * Packing.quads(g)
+        var gap = gaps
+        for channel in 0..<g.outputChannels {
+            let count = Int(counts[channel])
+            var position = 0
+            for i in 0..<gapByteCount(count) {
+                position += Int(gap[i] & 15) + Int(gap[i] >> 4)
+            }
+            if count & 1 == 1 { position -= Int(gap[count / 2] >> 4) }
+            if position >= quads { return false }
+            gap += gapByteCount(count)
+        }
+        var excess: UInt16 = 0
+        for i in 0..<blockCount * 2 {
+            let sum = Int16(blocks[2 * i]) &+ Int16(blocks[2 * i + 1]) &+ 128
+            excess |= UInt16(bitPattern: sum) > 256 || min(blocks[2 * i], blocks[2 * i + 1]) == -128 ? 1 : 0
+        }
+        return excess == 0
+    }
+
+    /// Blocks and bytes of gaps that `counts` ask for.
+    public static func totals(counts: UnsafePointer<UInt16>, channels: Int) -> (blocks: Int, gapBytes: Int) {
+        var totals = (blocks: 0, gapBytes: 0)
+        for channel in 0..<channels {
+            totals.blocks += Int(counts[channel])
+            totals.gapBytes += gapByteCount(Int(counts[channel]))
+        }
+        return totals
+    }
+}
