@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from support import ROOT, equal
+from support import ROOT, Skip, equal
 
 sys.path.insert(0, os.path.join(ROOT, "tools", "bench", "benchmark"))
 import contest  # noqa: E402
@@ -75,6 +75,29 @@ def benchmark_table_names_every_figure_and_gap(tool):
 
 
 @test
+def sparse_table_shows_speed_and_size(tool):
+    lines = results.sparse_table([{
+        "name": "a", "pruned_percent": 75, "threads": 1, "dense_ms": 4, "sparse_ms": 2, "speedup": 2, "dense_bytes": 4e6,
+        "sparse_bytes": 1e6, "file_ratio": 0.25}])
+    equal(lines[1].split(), "a 75 % 1 4.00 2.00 2.00 4.00 1.00 0.250".split(), "row")
+
+
+@test
+def pruning_takes_the_weakest_blocks(tool):
+    try:
+        import numpy
+        import architectures
+    except ImportError as error:
+        raise Skip(f"needs the benchmark's Python environment: {error}")
+    weight = numpy.arange(1, 2 * 8 * 9 + 1, dtype=numpy.float32).reshape(2, 8, 3, 3)
+    kept = architectures.pruned(weight, 0.75)
+    blocks = kept.reshape(2, 2, 4, 9).any(axis=2)
+    equal(int(blocks.sum()), 9, "a quarter of 36 blocks")
+    assert blocks[1, 1].all(), "the strongest"
+    assert (architectures.pruned(weight[:, :3], 0.75) == weight[:, :3]).all(), "pictures' layers stay"
+
+
+@test
 def benchmark_narrowing_keeps_order_and_refuses_unknown_names(tool):
     equal(results.chosen(["a", "b", "c"], None, "--peers"), ["a", "b", "c"], "all")
     equal(results.chosen(["a", "b", "c"], "c, a", "--peers"), ["a", "c"], "some")
@@ -88,14 +111,15 @@ def benchmark_narrowing_keeps_order_and_refuses_unknown_names(tool):
 
 
 @test
-def peers_benchmark_explains_itself_and_refuses_unknown_networks(tool):
-    program = os.path.join(ROOT, "tools", "bench", "peers")
-    shown = subprocess.run([program, "--help"], capture_output=True, text=True)
-    equal(shown.returncode, 0, "exit code")
-    assert "usage: tools/bench/peers" in shown.stdout and "Example:" in shown.stdout, shown
-    wrong = subprocess.run([program, "--networks", "alexnet"], capture_output=True, text=True)
-    equal(wrong.returncode, 2, "exit code")
-    assert "mobilenet_v2" in wrong.stderr and "alexnet" in wrong.stderr, wrong
+def benchmarks_explain_themselves_and_refuse_unknown_networks(tool):
+    for name in ("peers", "sparse"):
+        program = os.path.join(ROOT, "tools", "bench", name)
+        shown = subprocess.run([program, "--help"], capture_output=True, text=True)
+        equal(shown.returncode, 0, "exit code")
+        assert f"usage: tools/bench/{name}" in shown.stdout and "Example:" in shown.stdout, shown
+        wrong = subprocess.run([program, "--networks", "alexnet"], capture_output=True, text=True)
+        equal(wrong.returncode, 2, "exit code")
+        assert "mobilenet_v2" in wrong.stderr and "alexnet" in wrong.stderr, wrong
 
 
 @test
@@ -123,6 +147,16 @@ def bench_bursts_answer_each_line_with_as_many_times(tool):
     wrong = tool.run("bench", model, "--bursts", stdin=b"many\n")
     equal(wrong.code, 2, "exit code")
     assert 'found "many"' in wrong.err, wrong
+
+
+@test
+def convert_says_what_it_does_with_pruned_layers(tool):
+    wrong = tool.run("convert", "a.onnx", "--sparse", "sometimes")
+    assert wrong.code != 0, wrong
+    words = ["convert", "models/gauge/gauge.onnx", "-o", tool.path("whole.nest"), "--recipe", "models/gauge/model.json",
+             "--calibrate", "models/gauge/calibration", "--calibration-pictures", "2", "--json"]
+    equal(tool.passes(*words).json()["pruned_layers"], [], "pruned layers of a model without any")
+    tool.fails(2, *words, "--sparse", "sometimes", says='--sparse: expected auto, always, never, found "sometimes"')
 
 
 @test

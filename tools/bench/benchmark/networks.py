@@ -2,6 +2,8 @@
 
 networks.py NAME…   builds them (in the benchmark's Python environment) and prints where they are as JSON:
                     {name: {"files": {"onnx"|"tflite"|"mnn": path}, "problems": {format: reason}}}
+
+NAME@PERCENT is a built network of whose blocks of four weights PERCENT are pruned; ONNX only.
 """
 
 import hashlib
@@ -12,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-from environment import FOLDER, PACKAGES, ROOT, Problem, say
+from environment import FOLDER, PACKAGES, PYTHON, ROOT, Problem, call, say
 
 SHARED_MODELS = os.path.normpath(os.path.join(ROOT, "..", "shared", "real", "models"))
 BUILT = ("mobilenet_v2", "mobilenet_v3_large", "efficientnet_b0", "squeezenet1_1", "resnet18", "resnet50")
@@ -83,8 +85,9 @@ def make(name, work):
         found = {"files": {"tflite": "model.tflite"}, "problems": {"onnx": "the model is published as TFLite only"}}
         return with_mnn(found, ["tflite", path("model.tflite")], work)
     size, scale, mean = 224, 0.02, 127.5
-    if name in BUILT:
-        model = architectures.build(name)
+    base, _, percent = name.partition("@")
+    if base in BUILT:
+        model = architectures.build(base, prune=int(percent) / 100 if percent else None)
         samples = architectures.pictures(CALIBRATION_PICTURES, size, 7)
     else:
         # Per-channel DequantizeLinear exists from opset 13 on.
@@ -95,6 +98,9 @@ def make(name, work):
     onnx.save(model, path("float.onnx"))
     quantization.quantize(path("float.onnx"), path("model.onnx"), model.graph.input[0].name, samples)
     found = {"files": {"onnx": "model.onnx"}, "problems": {}}
+    if percent:
+        os.remove(path("float.onnx"))
+        return found
     try:
         tflite.write(path("model.onnx"), path("model.tflite"))
         found["files"]["tflite"] = "model.tflite"
@@ -117,6 +123,30 @@ def with_mnn(found, words, work):
         last = (done.stdout.split("\n") or [""])[-2:]
         found["problems"]["mnn"] = f"MNN's tools ended with code {done.returncode}: {' '.join(last).strip()[-200:]}"
     return found
+
+
+def build_all(names):
+    """`build` for each name, in the benchmark's Python environment; {"unavailable": reason} for a network that can't be
+    built here."""
+    found = {}
+    for name in names:
+        try:
+            folder(name)
+        except Problem as problem:
+            found[name] = {"unavailable": str(problem)}
+            continue
+        done = subprocess.run([PYTHON, os.path.abspath(__file__), name], stdout=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            raise Problem(f"building {name} failed")
+        found[name] = json.loads(done.stdout.splitlines()[-1])[name]
+    return found
+
+
+def convert(tool, source, name, *options):
+    """The `.nest` file of a model, made anew: the converter is what changes."""
+    target = os.path.join(FOLDER, f"{name}.nest")
+    call([tool, "convert", source, "-o", target, *options])
+    return target
 
 
 if __name__ == "__main__":

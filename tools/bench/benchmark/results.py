@@ -104,3 +104,14 @@ def number(value):
     if value is None:
         return "–"
     return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 100 else f"{value:.0f}"
+
+
+def sparse_table(rows):
+    """Lines of the pruned networks' table."""
+    table = [["network", "pruned", "threads", "dense ms", "sparse ms", "speed ×", "dense MB", "sparse MB", "file ×"]]
+    for row in rows:
+        table.append([
+            row["name"], f"{row['pruned_percent']} %", str(row["threads"]), number(row["dense_ms"]),
+            number(row["sparse_ms"]), number(row["speedup"]), number(row["dense_bytes"] / 1e6),
+            number(row["sparse_bytes"] / 1e6), number(row["file_ratio"])])
+    return aligned(table)

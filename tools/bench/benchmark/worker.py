@@ -79,7 +79,10 @@ class OpenVINO:
 
     def load(self, path, threads):
         core = self.library.Core()
-        self.model = core.compile_model(path, "CPU", {
+        model = core.read_model(path)
+        if model.input(0).partial_shape.is_dynamic:    # the batch, in TFLite models
+            model.reshape([1, *[extent.get_length() for extent in list(model.input(0).partial_shape)[1:]]])
+        self.model = core.compile_model(model, "CPU", {
             "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1})
         self.request = self.model.create_infer_request()
         given = self.model.input(0)
