@@ -54,7 +54,8 @@ final class SparseCompilationTests: XCTestCase {
             XCTAssertEqual(kinds(dense), ["dense", "dense", "dense"])
             XCTAssertEqual(kinds(sparse), ["sparse", "sparse", "sparse"])
             XCTAssertEqual(dense.lowered.sparseChoices, [])
-            try verify(sparse, against: graph, "\(share) zero")
+            // Rounded ties of the residual sum reach the 24 outputs through a depthwise layer and a mean.
+            try verify(sparse, against: graph, tolerance: Tolerance(differing: 0.25), "\(share) zero")
             let sessions = try [dense, sparse].map { try Session(model: Model(copying: $0.file)) }
             var random = TestRandom(seed: 9)
             let input = (0..<sessions[0].input(0).count).map { _ in UInt8.random(in: 0...255, using: &random) }
