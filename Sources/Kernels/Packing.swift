@@ -19,7 +19,7 @@ import CKernels
 /// `[tap][channel 0..<16]` int8.
 ///
 /// **bias and scale** of both: one int32 / float32 per packed output channel, in packed order: `paddedBiasCount`
-/// elements, zero where the weights were filled up. For one group that is the plain array with zeros behind it.
+/// elements; those where the weights were filled up reach no result. For one group that is the plain array with them behind it.
 ///
 /// **float convolution and fully connected** (`Packing.floatConvolution…`). Per group, panels of 8 output channels,
 /// `[tap][input channel][output channel 0..<8]` float32. **float depthwise**: `[tap][channels filled up to 8]` float32.
