@@ -72,8 +72,8 @@ private let bestKernels = try? KernelSet()
 private func load(_ bytes: [UInt8], runs: Bool) {
     guard let model = try? Model(copying: bytes) else { return }
     precondition(runs || rebuilt(model).count <= bytes.count, "an accepted file is longer than its parts")
-    guard model.work <= 1 << 14, model.sessionByteCount(threadCount: 1) <= 1 << 16,
-        let kernels = bytes.count & 64 == 0 ? scalarKernels : bestKernels,
+    guard model.work <= 1 << 14, let kernels = bytes.count & 64 == 0 ? scalarKernels : bestKernels,
+        model.sessionByteCount(threadCount: 1, kernels: kernels) <= 1 << 18,
         let session = try? Session(model: model, threadCount: 1, kernels: kernels)
     else { return }
     if model.file.golden != nil {
