@@ -21,15 +21,19 @@ protocol IntegerConvolution: DeviceOperator {
     var add: FusedAdd? { get }
 }
 
+// Inlined into each type: shared specializations read one type's fields in the other's layout on armv7 (Embedded Swift 6.3).
 extension IntegerConvolution {
     var resultType: DeviceType { .int8 }
 
+    @inline(__always)
     var geometry: ConvolutionGeometry {
         makeGeometry(input: input, output: output, window: window, groups: groups, isTransposed: isTransposed)
     }
 
+    @inline(__always)
     var work: UInt64 { convolutionWork(geometry) }
 
+    @inline(__always)
     func encodeTail(into writer: inout ByteWriter) {
         writer.write(weightOffset)
         writer.writeSize(weightsOffset)
@@ -45,6 +49,7 @@ extension IntegerConvolution {
         add?.encode(into: &writer)
     }
 
+    @inline(__always)
     func check(_ checker: PlanChecker) throws(LoadError) {
         try checkConvolution(
             checker, input: input, output: output, window: window, groups: groups, elementBytes: 1)
@@ -61,9 +66,11 @@ extension IntegerConvolution {
         if let add { try add.check(checker, output: output) }
     }
 
+    @inline(__always)
     func forEachResultPiece(_ body: (Int, Int) -> Void) { output.forEachPiece(elementBytes: 1, body) }
 
     /// The kernels for this layer on the CPU that `kernels` is for.
+    @inline(__always)
     func selectKernels(_ kernels: KernelSet, weights: UnsafeRawPointer) -> Kernels.Convolution {
         typealias Traits = Packing.WeightTraits
         let geometry = geometry
@@ -86,12 +93,14 @@ extension IntegerConvolution {
     }
 
     /// Fills the `preparedByteCount` bytes at `memory`.
+    @inline(__always)
     func prepare(_ kernels: borrowing Kernels.Convolution, weights: UnsafeRawPointer, into memory: UnsafeMutableRawPointer) {
         kernels.prepare(
             weights: (weights + weightsOffset).assumingMemoryBound(to: Int8.self),
             bias: (weights + biasOffset).assumingMemoryBound(to: Int32.self), into: memory)
     }
 
+    @inline(__always)
     func run(_ context: ExecutionContext, part: Part, kernels: borrowing Kernels.Convolution) {
         let arguments = ConvolutionArguments(
             input: UnsafePointer(context.arenaInt8(input.offset)), inputPixelStride: input.pixelStride,
