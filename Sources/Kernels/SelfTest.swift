@@ -150,10 +150,12 @@ struct TestRandom {
 
     /// A 3 × 3 convolution of stride 1 with any padding, some wider than the image.
     mutating func winogradBlockGeometry() -> ConvolutionGeometry {
-        ConvolutionGeometry(
+        var g = ConvolutionGeometry(
             inputHeight: int(1...11), inputWidth: int(1...9), outputHeight: int(1...10), outputWidth: int(1...9),
             groups: int(0...3) == 0 ? 2 : 1, inputChannelsPerGroup: int(1...37), outputChannelsPerGroup: int(1...27),
             kernelHeight: 3, kernelWidth: 3, padTop: int(0...2), padLeft: int(0...2))
+        if g.isDepthwise { g.outputChannelsPerGroup = 2 }
+        return g
     }
 
     /// A convolution small enough for an emulated CPU.
@@ -184,6 +186,8 @@ struct TestRandom {
             g.groups = int(0...3) == 0 ? int(2...3) : 1
             g.inputChannelsPerGroup = int(1...37)
             g.outputChannelsPerGroup = int(1...27)
+            // Else the depthwise kernels would compute it, which pack their weights another way.
+            if g.isDepthwise { g.outputChannelsPerGroup = 2 }
         }
         return g
     }

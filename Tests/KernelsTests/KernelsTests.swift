@@ -1,6 +1,7 @@
 import Foundation
-import Kernels
 import XCTest
+
+@testable import Kernels
 
 final class SelfTestTests: XCTestCase {
     func testEveryRunnableKernelEqualsTheReference() {
@@ -19,6 +20,15 @@ final class SelfTestTests: XCTestCase {
             XCTAssertTrue(Kernel(index: index).wasExecuted, "\(Kernel(index: index).name) did not run")
         }
         print("kernels executed:", executedKernels().map(\.name).joined(separator: " "))
+    }
+
+    /// A depthwise geometry would run a depthwise kernel, with weights packed for that one, in the test of another.
+    func testConvolutionsDrawnForTheMatrixKernelsAreNeverDepthwise() {
+        for seed in 1...20_000 as ClosedRange<UInt64> {
+            var random = TestRandom(seed: seed)
+            XCTAssertFalse(random.geometry(depthwise: false).isDepthwise, "seed \(seed)")
+            XCTAssertFalse(random.winogradBlockGeometry().isDepthwise, "seed \(seed)")
+        }
     }
 
     func testReferencesGiveTheKnownBits() {
