@@ -17,7 +17,7 @@ let package = Package(
         .target(name: "CLinux", linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("m"), .linkedLibrary("pthread")]),
         .target(name: "Kernels", dependencies: ["CKernels"]),
         .target(name: "Platform", dependencies: ["CLinux"]),
-        .target(name: "NestFormat"),
+        .target(name: "NestFormat", dependencies: ["CKernels"]),
         .target(name: "Engine", dependencies: ["Kernels", "NestFormat", "Platform"]),
         .target(name: "Vision", dependencies: ["NestFormat"]),
         .target(name: "Camera", dependencies: ["Platform", "Vision"]),

@@ -37,11 +37,20 @@ void swiftlet_chain_steps_s8(const int8_t *weights, int32_t panels, int32_t taps
 }
 
 int64_t swiftlet_largest_filter_sum_s8(const int8_t *weights, int32_t panels, int32_t depth) {
+    // Sums of so many absolute values, 128 at most, fit 16 bits.
+    enum { run = 256 };
     int64_t largest = 0;
     for (int32_t panel = 0; panel < panels; panel++) {
         int64_t sums[8] = {0};
-        for (int32_t quad = 0; quad < depth; quad++, weights += lanes) {
-            for (int lane = 0; lane < lanes; lane++) sums[lane / 4] += weights[lane] < 0 ? -weights[lane] : weights[lane];
+        for (int32_t first = 0; first < depth; first += run) {
+            const int32_t end = depth - first < run ? depth : first + run;
+            uint16_t partial[lanes] = {0};
+            for (int32_t quad = first; quad < end; quad++, weights += lanes) {
+                for (int lane = 0; lane < lanes; lane++) {
+                    partial[lane] += (uint8_t)(weights[lane] < 0 ? -weights[lane] : weights[lane]);
+                }
+            }
+            for (int lane = 0; lane < lanes; lane++) sums[lane / 4] += partial[lane];
         }
         for (int i = 0; i < 8; i++) largest = sums[i] > largest ? sums[i] : largest;
     }

@@ -29,6 +29,26 @@ final class PrimitiveTests: XCTestCase {
         }
     }
 
+    /// Long enough for the instruction's interleaved stretches, a second round of them and every tail.
+    func testCRC32COfManyBytesEqualsTheTables() {
+        var state: UInt32 = 1
+        let bytes = (0..<40_000).map { _ in
+            state = state &* 1_664_525 &+ 1_013_904_223
+            return UInt8(truncatingIfNeeded: state >> 24)
+        }
+        for count in [12_287, 12_288, 12_289, 12_295, 24_576, 30_001, 40_000] {
+            for start in [0, 1, 3] where start + count <= bytes.count {
+                let (whole, tables) = bytes.withUnsafeBytes { all in
+                    let piece = UnsafeRawBufferPointer(rebasing: all[start..<start + count])
+                    var crc = CRC32C()
+                    crc.updateByTables(piece)
+                    return (CRC32C.checksum(piece), crc.value)
+                }
+                XCTAssertEqual(whole, tables, "\(count) bytes from \(start)")
+            }
+        }
+    }
+
     func testSHA256OfKnownStrings() {
         func hex(_ string: String) -> String {
             Array(string.utf8).withUnsafeBytes { SHA256.digest(of: $0) }.map { String(format: "%02x", $0) }.joined()

@@ -13,6 +13,11 @@
 
 uint32_t swiftlet_cpu_features(void);
 
+// Whether swiftlet_crc32c may be called: the CPU has an instruction for CRC-32C.
+int32_t swiftlet_crc32c_is_available(void);
+// The state after `count` more bytes; initial value and final xor are the caller's.
+uint32_t swiftlet_crc32c(uint32_t state, const void *start, uint64_t count);
+
 // Arguments of a tile of an int8 convolution: `pixels` output pixels (1 to the kernel's own), all taps, `channels`
 // output channels in consecutive panels of 8. Weights, bias and scales as Packing.swift describes them.
 //   acc = bias[o] + pixelBias[pixel] + sum over tap, quad, input of weight * rows[tap * tile + pixel][input]
