@@ -4,8 +4,9 @@ import CKernels
 /// copied into scratch once, tile by tile, in the order in which the micro-kernel reads them, padding taps included;
 /// then panels of weights run over the tiles while both stay in the nearest caches.
 ///
-/// At session start `prepare` sorts the weights by the instructions that compute them exactly. The weights stay where
-/// they are: what is prepared are lists of indices, two bytes per quad, and a bias.
+/// Inputs packed as bytes want weights sorted by the instructions that compute them exactly, which `prepare` does at
+/// session start. The weights stay where they are: what is prepared are lists of indices, two bytes per quad, and a bias.
+/// Inputs packed as 16-bit integers take any weights: less work per filter, more per multiplication.
 extension Convolution {
     /// How blocks are cut and where things lie in a thread's scratch. The same for every instruction set.
     struct PackedLayout: Sendable {
@@ -14,6 +15,8 @@ extension Convolution {
         let isFlat: Bool
         /// Quads of all taps.
         let depth: Int
+        /// Most pixels of a tile.
+        let tile: Int
         /// Most pixels of a block.
         let blockPixels: Int
         /// Bytes from one packed tile to the next.
@@ -26,35 +29,44 @@ extension Convolution {
         let packedOffset: Int
         let byteCount: Int
 
-        /// Most pixels of a tile of any packed micro-kernel.
-        static let maximumTile = 12
         /// Deepest filter that a list of 16-bit indices describes.
         static let maximumDepth = 65535
 
-        init(_ g: ConvolutionGeometry) {
+        init(_ g: ConvolutionGeometry, _ form: PackedForm) {
             func align(_ n: Int) -> Int { (n + 63) / 64 * 64 }
             let inputs = g.taps * g.inputChannelsPerGroup
             isFlat = g.inputChannelsPerGroup <= Packing.quadWidth && g.taps > 1 && !g.isTransposed
                 && inputs <= Int(SWIFTLET_LARGEST_FLAT_ROW)
             depth = isFlat ? (inputs + Packing.quadWidth - 1) / Packing.quadWidth : g.taps * Packing.quads(g)
-            let pixelBytes = depth * Packing.quadWidth
-            let weightBytes = Packing.panels(g) * Packing.panelWidth * pixelBytes
+            tile = form.tile
+            let pixelBytes = depth * Packing.quadWidth * form.inputBytes
+            let weightBytes = Packing.panels(g) * Packing.panelWidth * depth * Packing.quadWidth
             // Small weights stay in the first cache beside a small block; large ones are read once for a large block.
             let blockBytes = weightBytes <= 16 << 10 ? 16 << 10 : (weightBytes <= 128 << 10 ? 128 << 10 : 256 << 10)
-            blockPixels = min(max(blockBytes / pixelBytes, PackedLayout.maximumTile), 4096, g.outputPixels)
-            tileStride = align(pixelBytes * PackedLayout.maximumTile)
+            blockPixels = min(max(blockBytes / pixelBytes, tile), 4096, g.outputPixels)
+            tileStride = align(pixelBytes * tile)
             rowsOffset = align(g.inputChannelsPerGroup + Packing.readAheadBytes)
-            pixelBiasOffset = rowsOffset + align(g.taps * PackedLayout.maximumTile * 8)
+            pixelBiasOffset = rowsOffset + align(g.taps * tile * 8)
             packedOffset = pixelBiasOffset + align(blockPixels * 4)
             // The sums of a tile are read ahead of its end.
-            byteCount = packedOffset + PackedLayout.tiles(blockPixels) * tileStride + 64
+            byteCount = packedOffset + (blockPixels + tile - 1) / tile * tileStride + 64
         }
 
         /// Tiles of a block.
-        static func tiles(_ pixels: Int) -> Int { (pixels + maximumTile - 1) / maximumTile }
+        func tiles(_ pixels: Int) -> Int { (pixels + tile - 1) / tile }
     }
 
-    /// What a session keeps of one convolution: the corrected bias, the lists of each panel, flat weights.
+    /// Whether inputs packed as 16-bit integers beat inputs packed as bytes, as measured on AVX2 (tools/bench/README.md):
+    /// short filters have large weights, which few byte instructions compute exactly, and their packing is cheap; for a
+    /// few pixels sorting the weights never pays.
+    static func wantsInt16(_ g: ConvolutionGeometry, _ traits: Packing.WeightTraits) -> Bool {
+        let inputs = PackedLayout(g, .int16).depth * Packing.quadWidth
+        return !traits.hasOffset && traits.hasSmallScales
+            && (inputs <= 192 || g.outputPixels < 4 || (inputs <= 512 && g.outputChannelsPerGroup >= 2 * inputs))
+    }
+
+    /// What a session keeps of one convolution: for sorted weights the corrected bias and the lists of each panel; flat
+    /// weights.
     private struct PreparedLayout {
         let panels: Int
         /// Elements from one panel's list to the next.
@@ -63,11 +75,11 @@ extension Convolution {
         let weightsOffset: Int
         let byteCount: Int
 
-        init(_ g: ConvolutionGeometry, _ layout: PackedLayout) {
+        init(_ g: ConvolutionGeometry, _ layout: PackedLayout, isSorted: Bool) {
             let depth = layout.depth
             panels = g.groups * Packing.panels(g)
-            listStride = Int(SWIFTLET_SCAN_COUNTS) + (depth + 7) / 8 * 8
-            listsOffset = (panels * Packing.panelWidth * 4 + 63) / 64 * 64
+            listStride = isSorted ? Int(SWIFTLET_SCAN_COUNTS) + (depth + 7) / 8 * 8 : 0
+            listsOffset = isSorted ? (panels * Packing.panelWidth * 4 + 63) / 64 * 64 : 0
             weightsOffset = (listsOffset + panels * listStride * 2 + 63) / 64 * 64
             byteCount = weightsOffset + (layout.isFlat ? (panels * depth * 32 + 63) / 64 * 64 : 0)
         }
@@ -76,7 +88,8 @@ extension Convolution {
     /// Bytes that `prepare` writes, a multiple of 64; 0 where nothing is prepared.
     public var preparedByteCount: Int {
         if kernel.family == .gemmChainInt8 { return stepByteCount }
-        return packed == nil ? 0 : PreparedLayout(geometry, packedLayout).byteCount
+        guard let packed else { return 0 }
+        return PreparedLayout(geometry, packedLayout, isSorted: packed.scan != nil).byteCount
     }
 
     /// Prepares what `run` needs beside these packed weights and this folded bias. Once per session, at its start: it
@@ -85,22 +98,23 @@ extension Convolution {
     public func prepare(weights: UnsafePointer<Int8>, bias: UnsafePointer<Int32>, into memory: UnsafeMutableRawPointer) {
         if kernel.family == .gemmChainInt8 { return prepareSteps(weights: weights, into: memory) }
         guard let packed else { return }
-        let prepared = PreparedLayout(geometry, packedLayout)
-        let temporary = UnsafeMutablePointer<UInt16>.allocate(capacity: 4 * packedLayout.depth)
-        defer { temporary.deallocate() }
+        let prepared = PreparedLayout(geometry, packedLayout, isSorted: packed.scan != nil)
         var sorted = weights
         if packedLayout.isFlat {
             let flat = (memory + prepared.weightsOffset).assumingMemoryBound(to: Int8.self)
             flattenWeights(weights, into: flat)
             sorted = UnsafePointer(flat)
         }
-        packed.scan.markExecuted()
+        guard let scan = packed.scan else { return }
+        let temporary = UnsafeMutablePointer<UInt16>.allocate(capacity: 4 * packedLayout.depth)
+        defer { temporary.deallocate() }
+        scan.markExecuted()
         var arguments = swiftlet_scan_s8_arguments(
             weights: sorted, bias: bias, correctedBias: memory.assumingMemoryBound(to: Int32.self),
             lists: (memory + prepared.listsOffset).assumingMemoryBound(to: UInt16.self),
             listStride: prepared.listStride, temporary: temporary, quads: Int32(packedLayout.depth),
             panels: Int32(prepared.panels), joins: geometry.outputPixels >= 4 ? 1 : 0)
-        packed.scan.entry.pointee.function.scan_s8(&arguments)
+        scan.entry.pointee.function.scan_s8(&arguments)
     }
 
     /// Copies packed weights so that the inputs of all taps follow each other without gaps.
@@ -147,7 +161,7 @@ extension Convolution {
                 let start = pixelRange.lowerBound + pixelRange.count * block / blocks
                 let stop = pixelRange.lowerBound + pixelRange.count * (block + 1) / blocks
                 packBlock(a, packed.pack, group: group, pixels: start..<stop, scratch: scratch)
-                runPackedBlock(a, group: group, panels: first..<end, pixels: start..<stop, scratch: scratch)
+                runPackedBlock(a, packed, group: group, panels: first..<end, pixels: start..<stop, scratch: scratch)
             }
         }
     }
@@ -171,7 +185,7 @@ extension Convolution {
         let g = geometry
         let output = (scratch + packedLayout.packedOffset).assumingMemoryBound(to: UInt8.self)
         let pixelBias = (scratch + packedLayout.pixelBiasOffset).assumingMemoryBound(to: Int32.self)
-        let tiles = Int32(PackedLayout.tiles(pixels.count))
+        let tiles = Int32(packedLayout.tiles(pixels.count))
         var arguments = swiftlet_pack_u8_arguments(
             image: image(a, group: group, padding: scratch), rows: nil, output: output,
             tileStride: packedLayout.tileStride, pixelBias: pixelBias, factor: a.weightOffset,
@@ -205,18 +219,23 @@ extension Convolution {
 
     /// All panels in `panels` of one group for the pixels of one packed block.
     private func runPackedBlock(
-        _ a: ConvolutionArguments, group: Int, panels: Range<Int>, pixels: Range<Int>, scratch: UnsafeMutableRawPointer
+        _ a: ConvolutionArguments, _ packed: PackedKernels, group: Int, panels: Range<Int>, pixels: Range<Int>,
+        scratch: UnsafeMutableRawPointer
     ) {
         let g = geometry
-        let prepared = PreparedLayout(g, packedLayout)
-        let memory = a.prepared.unsafelyUnwrapped
-        let bias = memory.assumingMemoryBound(to: Int32.self)
-        let lists = (memory + prepared.listsOffset).assumingMemoryBound(to: UInt16.self)
+        let prepared = PreparedLayout(g, packedLayout, isSorted: packed.scan != nil)
+        let packedPanel = group * Packing.panels(g) + panels.lowerBound
+        var bias = a.bias
+        var lists: UnsafePointer<UInt16>?
+        if packed.scan != nil {
+            let memory = a.prepared.unsafelyUnwrapped
+            bias = memory.assumingMemoryBound(to: Int32.self)
+            lists = (memory + prepared.listsOffset).assumingMemoryBound(to: UInt16.self) + packedPanel * prepared.listStride
+        }
         let weights =
             packedLayout.isFlat
-            ? UnsafePointer((memory + prepared.weightsOffset).assumingMemoryBound(to: Int8.self)) : a.weights
+            ? (a.prepared.unsafelyUnwrapped + prepared.weightsOffset).assumingMemoryBound(to: Int8.self) : a.weights
         let panelBytes = packedLayout.depth * Packing.panelWidth * Packing.quadWidth
-        let packedPanel = group * Packing.panels(g) + panels.lowerBound
         let packedChannel = packedPanel * Packing.panelWidth
         let firstChannel = panels.lowerBound * Packing.panelWidth
         let channels = min(panels.upperBound * Packing.panelWidth, g.outputChannelsPerGroup) - firstChannel
@@ -225,12 +244,12 @@ extension Convolution {
         var arguments = swiftlet_gemm_u8s8_arguments(
             activations: (scratch + packedLayout.packedOffset).assumingMemoryBound(to: UInt8.self),
             tileStride: packedLayout.tileStride, weights: weights + packedPanel * panelBytes,
-            panelStride: panelBytes, lists: lists + packedPanel * prepared.listStride, listStride: prepared.listStride,
+            panelStride: panelBytes, lists: lists, listStride: prepared.listStride,
             bias: bias + packedChannel, pixelBias: a.weightOffset == 0 ? nil : UnsafePointer(pixelBias),
             scales: a.scales + packedChannel,
             output: a.output + (pixels.lowerBound * a.outputPixelStride + outputChannel),
             outputPixelStride: a.outputPixelStride, pixels: Int32(pixels.count),
-            tiles: Int32(PackedLayout.tiles(pixels.count)), channels: Int32(channels),
+            tiles: Int32(packedLayout.tiles(pixels.count)), channels: Int32(channels),
             zeroPoint: a.epilogue.output.zeroPoint, lowest: a.epilogue.output.lowest,
             highest: a.epilogue.output.highest)
         kernel.markExecuted()

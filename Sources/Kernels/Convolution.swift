@@ -72,7 +72,6 @@ public struct Convolution: Sendable {
         self.geometry = geometry
         self.kernels = kernels
         layout = ScratchLayout(geometry)
-        packedLayout = PackedLayout(geometry)
         tileLayout = TileLayout(geometry)
         packKernel = kernels.tilePack
         winogradBlockLayout = WinogradBlockLayout(geometry)
@@ -94,7 +93,8 @@ public struct Convolution: Sendable {
             kernel = kernels.gemmAnyWeight
             singlePixelKernel = kernel
             packed = nil
-        } else if kernels.gemm.family == .gemmUInt8Int8 && packedLayout.depth > PackedLayout.maximumDepth {
+        } else if kernels.gemm.family == .gemmUInt8Int8
+            && PackedLayout(geometry, .uint8).depth > PackedLayout.maximumDepth {
             kernel = Kernel.scalarGemm
             singlePixelKernel = kernel
             packed = nil
@@ -105,11 +105,16 @@ public struct Convolution: Sendable {
             kernel = kernels.gemmSinglePixel
             singlePixelKernel = kernel
             packed = nil
+        } else if let int16 = kernels.packedInt16, Convolution.wantsInt16(geometry, traits) {
+            kernel = int16.gemm
+            singlePixelKernel = kernel
+            packed = int16
         } else {
             kernel = kernels.gemm
             singlePixelKernel = kernels.gemmSinglePixel
             packed = kernels.packed
         }
+        packedLayout = PackedLayout(geometry, packed?.form ?? .uint8)
     }
 
     /// Bytes of scratch that each thread needs, 64-byte aligned: the same for every instruction set, so that it can be
@@ -120,7 +125,7 @@ public struct Convolution: Sendable {
         return geometry.isDepthwise
             ? rows
             : max(
-                rows, PackedLayout(geometry).byteCount, TileLayout(geometry).byteCount,
+                rows, PackedLayout(geometry, .uint8).byteCount, PackedLayout(geometry, .int16).byteCount, TileLayout(geometry).byteCount,
                 WinogradLayout(geometry)?.byteCount ?? 0, blocks)
     }
 

@@ -50,6 +50,10 @@ public enum KernelFamily: UInt8, Sendable {
     case sparseInt8 = 25
     /// As `sparseInt8`, inputs counted from -128.
     case sparseUInt8Int8 = 26
+    /// Block of an int8 convolution, inputs packed as int16.
+    case gemmInt16Int8 = 27
+    /// Packs the inputs that `gemmInt16Int8` reads.
+    case packInt16 = 28
 }
 
 /// One entry of the list of kernels (`kernels.def`): every kernel of every architecture is listed on all of them.
@@ -118,6 +122,8 @@ public struct KernelSet: Sendable, Equatable {
     let gemm: Kernel
     let gemmSinglePixel: Kernel
     let packed: PackedKernels?
+    /// As `packed`, for short filters and few pixels.
+    let packedInt16: PackedKernels?
     /// Packs inputs for `gemm` of a family that runs over tiles.
     let tilePack: Kernel?
     /// 3×3 convolutions with fewer multiplications, where that beats `gemm`.
@@ -151,6 +157,7 @@ public struct KernelSet: Sendable, Equatable {
         let order = isa.fallbacks
         (gemm, packed) = KernelSet.gemmKernel(order, features, singlePixel: false)
         (gemmSinglePixel, _) = KernelSet.gemmKernel(order, features, singlePixel: true)
+        packedInt16 = packed == nil ? nil : KernelSet.packedInt16(gemm.isa, features)
         tilePack = KernelSet.find(.packInt8, gemm.isa, features, singlePixel: false)
         winograd = KernelSet.winogradKernels(gemm.isa, features)
         winogradBlocks = KernelSet.firstIfAny(.winogradInt8, order, features)
@@ -209,10 +216,17 @@ public struct KernelSet: Sendable, Equatable {
                 let pack = find(.packUInt8, isa, features, singlePixel: false),
                 let scan = find(.scanInt8, isa, features, singlePixel: false)
             {
-                return (kernel, PackedKernels(pack: pack, scan: scan))
+                return (kernel, PackedKernels(gemm: kernel, pack: pack, scan: scan, form: .uint8))
             }
         }
         return (Kernel.scalarGemm, nil)
+    }
+
+    private static func packedInt16(_ isa: ISA, _ features: CPUFeatures) -> PackedKernels? {
+        guard let gemm = find(.gemmInt16Int8, isa, features, singlePixel: false),
+            let pack = find(.packInt16, isa, features, singlePixel: false)
+        else { return nil }
+        return PackedKernels(gemm: gemm, pack: pack, scan: nil, form: .int16)
     }
 
     /// Whether the choice of kernels for `geometry` depends on `WeightTraits.largestFilterSum`.
@@ -233,12 +247,24 @@ public struct KernelSet: Sendable, Equatable {
     public var dependsOnWeights: Bool { gemmAnyWeight != gemm || depthwiseAnyWeight != depthwise }
 }
 
-/// The kernels that prepare what a packed micro-kernel reads.
+/// A micro-kernel that reads packed inputs, and what prepares them for it.
 struct PackedKernels: Sendable, Equatable {
+    let gemm: Kernel
     /// Packs inputs.
     let pack: Kernel
-    /// Sorts weights.
-    let scan: Kernel
+    /// Sorts weights; nil where the micro-kernel takes them as they are.
+    let scan: Kernel?
+    let form: PackedForm
+}
+
+/// How inputs are packed.
+struct PackedForm: Sendable, Equatable {
+    /// Most pixels of a tile.
+    let tile: Int
+    let inputBytes: Int
+
+    static let uint8 = PackedForm(tile: 12, inputBytes: 1)
+    static let int16 = PackedForm(tile: 6, inputBytes: 2)
 }
 
 extension Kernel {

@@ -225,10 +225,10 @@ struct KernelTest {
             var random = TestRandom(seed: UInt64(kernel.index * 1000 + number + 1))
             let isEqual =
                 switch kernel.family {
-                case .gemmInt8, .gemmUInt8Int8, .gemmInt8AnyWeight, .gemmPackedInt8, .gemmChainInt8, .winogradInt8:
+                case .gemmInt8, .gemmUInt8Int8, .gemmInt16Int8, .gemmInt8AnyWeight, .gemmPackedInt8, .gemmChainInt8, .winogradInt8:
                     convolution(kernels, &random, number, depthwise: false)
                 // No results of their own: they run under the kernel that reads what they write.
-                case .packUInt8, .scanInt8, .packInt8: convolution(kernels, &random, number, depthwise: false)
+                case .packUInt8, .packInt16, .scanInt8, .packInt8: convolution(kernels, &random, number, depthwise: false)
                 case .winogradInput, .winogradWeights, .winogradGemm:
                     convolution(kernels, &random, number, depthwise: false)
                 case .depthwiseInt8, .depthwiseInt8AnyWeight, .depthwise3x3Int8, .depthwise5x5Int8:
@@ -262,19 +262,21 @@ struct KernelTest {
         let inputCount = g.inputHeight * g.inputWidth * inputStride
         let input = random.int8s(inputCount + Packing.readAheadBytes, extremes: extremes)
         let lowestWeight = kernel.takesAnyWeight ? -128 : -127
+        let isInt16 = kernel.family == .gemmInt16Int8 || kernel.family == .packInt16
         let weights = random.int8s(
             g.outputChannels * g.taps * g.inputChannelsPerGroup, lowest: lowestWeight, extremes: extremes)
         var bias = [Int32](repeating: 0, count: g.outputChannels)
         var scales = [Float](repeating: 0, count: g.outputChannels)
         for i in 0..<g.outputChannels {
             bias[i] = Int32(random.int(-40_000...40_000))
-            let highest = kernel.isDepthwiseRows ? -2 : 20
+            let highest = kernel.isDepthwiseRows || isInt16 ? -2 : 20
             scales[i] = random.scale(
                 exponent: random.int(0...9) == 0 ? random.int(-40...highest) : random.int(-10 ... -4))
         }
         let zeroPoint = Int8(truncatingIfNeeded: number)
         let range = random.outputRange()
-        let takesOffset = depthwise ? kernel.takesAnyWeight : !kernel.isWinograd && kernel.family != .winogradInt8
+        let takesOffset =
+            depthwise ? kernel.takesAnyWeight : !kernel.isWinograd && kernel.family != .winogradInt8 && !isInt16
         let weightOffset = takesOffset && random.int(0...3) == 0 ? Int32(random.int(-255...255)) : 0
         var expected = Reference.convolution(
             g, input: input, inputPixelStride: inputStride, inputZeroPoint: zeroPoint, weights: weights,
@@ -647,14 +649,17 @@ extension Convolution {
         self.geometry = geometry
         self.kernels = kernels
         layout = ScratchLayout(geometry)
-        packedLayout = PackedLayout(geometry)
         winogradBlockLayout = WinogradBlockLayout(geometry)
-        let isPacked = kernel.family == .gemmUInt8Int8 || kernel.family == .packUInt8 || kernel.family == .scanInt8
-        packed = isPacked ? kernels.packed : nil
+        switch kernel.family {
+        case .gemmUInt8Int8, .packUInt8, .scanInt8: packed = kernels.packed
+        case .gemmInt16Int8, .packInt16: packed = kernels.packedInt16
+        default: packed = nil
+        }
+        packedLayout = PackedLayout(geometry, packed?.form ?? .uint8)
         tileLayout = TileLayout(geometry)
         packKernel = kernels.tilePack
         winogradLayout = kernel.isWinograd ? WinogradLayout(geometry) : nil
-        self.kernel = isPacked || kernel.family == .packInt8 ? kernels.gemm : kernel
+        self.kernel = packed?.gemm ?? (kernel.family == .packInt8 ? kernels.gemm : kernel)
         singlePixelKernel = self.kernel
     }
 }

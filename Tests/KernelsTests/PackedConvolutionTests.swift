@@ -27,8 +27,11 @@ final class PackedConvolutionTests: XCTestCase {
                 layer.bias = layer.bias.map { $0 &- 127 * Int32(geometry.inputChannelsPerGroup) * Int32(palette[0]) }
                 layer.scales = layer.scales.map { $0 / 8 }
                 let expected = layer.reference
-                for kernels in sets {
-                    XCTAssertEqual(layer.run(kernels), expected, "\(kernels.isa.text), \(palette), \(pixels) pixels")
+                for isTold in [false, true] {
+                    layer.tellsOfSmallScales = isTold
+                    for kernels in sets {
+                        XCTAssertEqual(layer.run(kernels), expected, "\(kernels.isa.text), \(palette), \(pixels) pixels")
+                    }
                 }
             }
         }
@@ -55,11 +58,16 @@ final class PackedConvolutionTests: XCTestCase {
         var random = Random(33)
         let sets = try kernelSets()
         for pixels in 1...40 {
-            let layer = ConvolutionCase(
+            var layer = ConvolutionCase(
                 pointwise(pixels: pixels, inputs: 13 + pixels % 7, outputs: 8 + pixels % 9), &random)
+            if pixels % 4 == 0 { layer.range = OutputRange(zeroPoint: -128, lowest: -128, highest: 90) }
             let expected = layer.reference
-            for kernels in sets {
-                XCTAssertEqual(layer.run(kernels, parts: 1 + pixels % 3), expected, "\(kernels.isa.text), \(pixels) pixels")
+            for isTold in [false, true] {
+                layer.tellsOfSmallScales = isTold
+                for kernels in sets {
+                    XCTAssertEqual(
+                        layer.run(kernels, parts: 1 + pixels % 3), expected, "\(kernels.isa.text), \(pixels) pixels")
+                }
             }
         }
     }
@@ -132,6 +140,35 @@ final class PackedConvolutionTests: XCTestCase {
         let deeper = pointwise(pixels: 4, inputs: 65535 * 4 + 1, outputs: 8)
         XCTAssertEqual(Convolution(deeper, kernels: kernels).kernel.name, "swiftlet_gemm_s8_1x8__scalar")
         XCTAssertEqual(Convolution(deeper, kernels: kernels).preparedByteCount, 0)
+    }
+
+    /// Inputs packed as 16-bit integers: for short filters, wide layers and few pixels; where their kernel is exact.
+    func testSelectionOfInt16() throws {
+        let kernels = try KernelSet(features: [.avx2])
+        let bytes = "swiftlet_gemm_u8s8_12x8__avx2", words = "swiftlet_gemm_s16s8_6x8__avx2"
+        func chosen(_ g: ConvolutionGeometry, _ traits: Packing.WeightTraits = .init(hasSmallScales: true)) -> Convolution {
+            Convolution(g, traits: traits, kernels: kernels)
+        }
+        for (pixels, inputs, outputs, name) in [
+            (12544, 16, 96, words), (784, 192, 32, words), (49, 320, 1280, words), (784, 512, 128, bytes),
+            (49, 1024, 2048, bytes), (1, 1280, 1000, words), (4, 1280, 1000, bytes),
+        ] {
+            let g = pointwise(pixels: pixels, inputs: inputs, outputs: outputs)
+            XCTAssertEqual(chosen(g).kernel.name, name, "\(g)")
+            XCTAssertEqual(chosen(g).preparedByteCount == 0, name == words, "only sorted weights need memory")
+        }
+        let g = pointwise(pixels: 49, inputs: 16, outputs: 96)
+        XCTAssertEqual(chosen(g, .init()).kernel.name, bytes, "scales may be large")
+        XCTAssertEqual(chosen(g, .init(hasOffset: true, hasSmallScales: true)).kernel.name, bytes)
+        XCTAssertEqual(
+            Convolution(g, traits: .init(hasSmallScales: true), kernels: try KernelSet(features: [])).kernel.name,
+            "swiftlet_gemm_s8_1x8__scalar")
+        // The first layer of a network: its taps are one row, which the session keeps in that order.
+        let first = ConvolutionGeometry(
+            inputHeight: 32, inputWidth: 32, outputHeight: 16, outputWidth: 16, inputChannelsPerGroup: 3,
+            outputChannelsPerGroup: 16, kernelHeight: 3, kernelWidth: 3, strideY: 2, strideX: 2, padTop: 1, padLeft: 1)
+        XCTAssertEqual(chosen(first).kernel.name, words)
+        XCTAssertEqual(chosen(first).preparedByteCount, 2 * 7 * 32)
     }
 
     /// What is prepared costs little more than two bytes per 32 of weights.

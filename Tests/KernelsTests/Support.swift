@@ -58,6 +58,8 @@ struct ConvolutionCase {
     var range = OutputRange(zeroPoint: 3)
     var table: [Int8] = []
     var residual: [Int8] = []
+    /// Whether the choice of kernels learns that scales are small, where they are.
+    var tellsOfSmallScales = true
     var sum = AddParameters(
         aZeroPoint: 3, aMultiplier: 0.8, bZeroPoint: -7, bMultiplier: 0.37, output: OutputRange(zeroPoint: -5))
 
@@ -87,7 +89,7 @@ struct ConvolutionCase {
         let output = Guarded(byteCount: g.outputPixels * g.outputChannels)
         var traits = packed.traits
         traits.hasOffset = weightOffset != 0
-        traits.hasSmallScales = scales.allSatisfy { abs($0) <= Packing.WeightTraits.smallScale }
+        traits.hasSmallScales = tellsOfSmallScales && scales.allSatisfy { abs($0) <= Packing.WeightTraits.smallScale }
         let convolution = Convolution(g, traits: traits, kernels: kernels)
         let preparation = Guarded(byteCount: convolution.preparedByteCount, fill: 0xC3)
         (input + readAhead).withUnsafeBufferPointer { input in

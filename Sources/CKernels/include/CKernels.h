@@ -70,7 +70,8 @@ typedef struct {
 // own, at output + t * tileStride:
 //   [quad 0..<taps * quads][pixel 0..<P][input 0..<4], each value x as uint8 x + 128.
 // Rows come from the image or, where `rows` is not null, are given one per tap and pixel: rows[tap * pixels + pixel].
-// Writes at most 48 * taps * quads bytes of a tile; pixels * tiles is less than 2^31.
+// Writes at most 48 * taps * quads bytes of a tile; pixels * tiles is less than 2^31. pack_s16 packs for gemm_s16s8: each
+// value as int16 x; `factor` is 0.
 //   pixelBias[p] = factor * sum over taps and i in 0..<inputs of x, wrapping; nothing where `factor` is 0.
 // With few input channels (`flatInputs`, else 0) the taps of a pixel are one row, channels of the next tap right behind
 // those of one, and the kernel counts one tap of taps * channels inputs, at most SWIFTLET_LARGEST_FLAT_ROW.
@@ -116,6 +117,7 @@ typedef struct {
 
 // A block of an int8 convolution: all tiles of packed inputs by consecutive panels of weights. Bias and lists as
 // scan_s8 made them; pixelBias null or one per pixel; otherwise as swiftlet_gemm_s8_arguments.
+// gemm_s16s8 takes inputs of pack_s16, no lists, the bias as it is, pixelBias null, scales of at most 1/2.
 typedef struct {
     const uint8_t *activations;
     intptr_t tileStride;
@@ -515,6 +517,8 @@ typedef union {
     void (*winograd_s8)(const swiftlet_winograd_s8_arguments *);
     void (*sparse_s8)(const swiftlet_sparse_s8_arguments *);
     void (*sparse_u8s8)(const swiftlet_sparse_s8_arguments *);
+    void (*gemm_s16s8)(const swiftlet_gemm_u8s8_arguments *);
+    void (*pack_s16)(const swiftlet_pack_u8_arguments *);
 } swiftlet_kernel_function;
 
 // Families, in the order of the union.
@@ -546,6 +550,8 @@ enum {
     SWIFTLET_FAMILY_winograd_s8 = 24,
     SWIFTLET_FAMILY_sparse_s8 = 25,
     SWIFTLET_FAMILY_sparse_u8s8 = 26,
+    SWIFTLET_FAMILY_gemm_s16s8 = 27,
+    SWIFTLET_FAMILY_pack_s16 = 28,
 };
 
 // Instruction sets, numbered as `ISA` in Swift.

@@ -47,6 +47,7 @@ struct PeakSequence {
         let family = parts[0].split(separator: "_").dropFirst().dropLast().joined(separator: "_")
         switch (family, parts[1]) {
         case ("gemm_u8s8", "avx2"): return "maddubs"
+        case ("gemm_s16s8", "avx2"): return "maddwd"
         case ("gemm_u8s8", "avxvnni"): return "vnni256"
         case ("gemm_u8s8", "avx512vnni"): return "vnni512"
         case ("gemm_f32", "avx2"), ("gemm_f32", "neon"): return "muladd"
