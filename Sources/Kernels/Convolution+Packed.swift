@@ -62,7 +62,7 @@ extension Convolution {
     static func wantsInt16(_ g: ConvolutionGeometry, _ traits: Packing.WeightTraits) -> Bool {
         let inputs = PackedLayout(g, .int16).depth * Packing.quadWidth
         return !traits.hasOffset && traits.hasSmallScales
-            && (inputs <= 192 || g.outputPixels < 4 || (inputs <= 512 && g.outputChannelsPerGroup >= 2 * inputs))
+            && (inputs <= 128 || g.outputPixels < 4 || (inputs <= 512 && g.outputChannelsPerGroup >= 2 * inputs))
     }
 
     /// What a session keeps of one convolution: for sorted weights the corrected bias and the lists of each panel; flat

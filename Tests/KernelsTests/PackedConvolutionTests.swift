@@ -150,7 +150,7 @@ final class PackedConvolutionTests: XCTestCase {
             Convolution(g, traits: traits, kernels: kernels)
         }
         for (pixels, inputs, outputs, name) in [
-            (12544, 16, 96, words), (784, 192, 32, words), (49, 320, 1280, words), (784, 512, 128, bytes),
+            (12544, 16, 96, words), (784, 128, 32, words), (784, 192, 32, bytes), (196, 160, 960, words), (49, 320, 1280, words), (784, 512, 128, bytes),
             (49, 1024, 2048, bytes), (1, 1280, 1000, words), (4, 1280, 1000, bytes),
         ] {
             let g = pointwise(pixels: pixels, inputs: inputs, outputs: outputs)
