@@ -9,7 +9,7 @@ static uint64_t enabled_state(void) {
     return (uint64_t)high << 32 | low;
 }
 
-uint32_t swiftlet_cpu_features(void) {
+static uint32_t detect(void) {
     uint32_t eax, ebx, ecx, edx;
     if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx)) return 0;
     const uint32_t osxsave = UINT32_C(1) << 27, avx = UINT32_C(1) << 28;
@@ -31,6 +31,14 @@ uint32_t swiftlet_cpu_features(void) {
         features |= SWIFTLET_CPU_AVXVNNI;
     }
     return features;
+}
+
+uint32_t swiftlet_cpu_features(void) {
+    // CPUID is slow on virtual machines: asked once. All threads find the same.
+    static _Atomic uint32_t answer;
+    const uint32_t isKnown = UINT32_C(1) << 31;
+    if (answer == 0) answer = detect() | isKnown;
+    return answer & ~isKnown;
 }
 
 #elif defined(__aarch64__)
