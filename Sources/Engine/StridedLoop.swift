@@ -48,14 +48,29 @@ struct StridedLoop {
     /// Calls `body` for the rows of one part with each operand's element offset and the row's length.
     @inline(__always)
     func forEachRow(_ part: Part, _ body: (_ offsets: SIMD4<Int>, _ count: Int) -> Void) {
+        forEachBlock(part) { offsets, rows, rowStep, count in
+            var offsets = offsets
+            for _ in 0..<rows {
+                body(offsets, count)
+                offsets &+= rowStep
+            }
+        }
+    }
+
+    /// Calls `body` for blocks of rows of one part: each operand's element offset of the first row, the number of rows,
+    /// the elements from row to row, and the length of a row.
+    @inline(__always)
+    func forEachBlock(
+        _ part: Part, _ body: (_ offsets: SIMD4<Int>, _ rows: Int, _ rowStep: SIMD4<Int>, _ count: Int) -> Void
+    ) {
         let inner = axes == 0 ? 1 : extents[axes - 1]
-        var rows = 1
-        if axes > 1 { for axis in 0..<axes - 1 { rows *= extents[axis] } }
-        if rows == 1 {
+        if axes < 2 {
             let share = part.range(of: inner)
-            if !share.isEmpty { body(innerStrides &* SIMD4(repeating: share.lowerBound), share.count) }
+            if !share.isEmpty { body(innerStrides &* SIMD4(repeating: share.lowerBound), 1, .zero, share.count) }
             return
         }
+        var rows = 1
+        for axis in 0..<axes - 1 { rows *= extents[axis] }
         let share = part.range(of: rows)
         if share.isEmpty { return }
         var position = SIMD8<Int>.zero
@@ -66,9 +81,17 @@ struct StridedLoop {
             rest /= extents[axis]
             offsets &+= step(axis) &* SIMD4(repeating: position[axis])
         }
-        for _ in share {
-            body(offsets, inner)
-            var axis = axes - 2
+        let last = axes - 2
+        let rowStep = step(last)
+        var left = share.count
+        while left > 0 {
+            let count = min(left, extents[last] - position[last])
+            body(offsets, count, rowStep, inner)
+            left -= count
+            // To the start of the next block.
+            offsets &-= rowStep &* SIMD4(repeating: position[last])
+            position[last] = 0
+            var axis = last - 1
             while axis >= 0 {
                 position[axis] += 1
                 offsets &+= step(axis)

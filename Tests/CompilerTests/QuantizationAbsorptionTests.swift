@@ -105,6 +105,40 @@ final class QuantizationAbsorptionTests: XCTestCase {
         XCTAssertEqual(plan.outputs[0].zeroPoint, -28, "stored as int8, shifted by 128")
     }
 
+    /// x · f(x), whose two roundings one table holds: behind a convolution, alone, before a residual sum; not where
+    /// something else reads f(x).
+    func testProductsWithOwnFunction() throws {
+        for type in [ElementType.int8, .uint8] {
+            let shift = type == .uint8 ? 128 : 0
+            func parameters(_ scale: Float, _ zeroPoint: Int) -> Parameters {
+                Parameters(scale: scale, zeroPoint: zeroPoint + shift, type: type)
+            }
+            for (number, function) in [Unary.Function.sigmoid, .tanh, .hardSigmoid(alpha: 1 / 6, beta: 0.5)].enumerated() {
+                var net = NetworkBuilder(seed: 170 + UInt64(number))
+                func product(_ x: ValueID) -> ValueID {
+                    let gate = rounded(net.add(Unary(function), [x]), parameters(1 / 128, -5), &net)
+                    let operands = number == 0 ? [x, gate] : [gate, x]
+                    return rounded(net.add(Binary(.mul), operands), parameters(0.03, -100), &net)
+                }
+                let x = rounded(net.input([1, 4, 6, 6]), parameters(0.02, 3), &net)
+                let alone = product(x)
+                let first = product(rounded(conv(alone, 4, 8, &net), parameters(0.05, -10), &net))
+                let second = product(rounded(conv(first, 8, 8, &net), parameters(0.04, 7), &net))
+                net.output(rounded(net.add(Binary(.add), [first, second]), parameters(0.05, -90), &net))
+                let compilation = try compile(net, nodes: 3, "\(function.name), \(type)", tolerance: Tolerance(differing: 0.05))
+                XCTAssertEqual(integerProducts(compilation), 2)
+                XCTAssertEqual(compilation.lowered.floatNodes, [])
+            }
+        }
+        var net = NetworkBuilder(seed: 173)
+        let p = Parameters(scale: 0.05, zeroPoint: 3), q = Parameters(scale: 1 / 256, zeroPoint: -128)
+        let x = rounded(conv(rounded(net.input([1, 3, 5, 5]), p, &net), 3, 6, &net), p, &net)
+        let gate = rounded(net.add(Unary(.sigmoid), [x]), q, &net)
+        net.output(gate, name: "gate")
+        net.output(rounded(net.add(Binary(.mul), [x, gate]), p, &net), name: "product")
+        _ = try compile(net, nodes: 3, "a gate that is a result, too")
+    }
+
     func testConcatOfCodes() throws {
         let p = Parameters(scale: 0.02, zeroPoint: 3)
         var net = NetworkBuilder(seed: 162)

@@ -213,8 +213,26 @@ extension Lowering {
                 skipped.insert(next)
             }
         }
+        fuseProductWithOwnFunction(&tail)
         fuseAdd(&tail)
         return tail
+    }
+
+    /// A table that all readers of the convolution together are: x · f(x).
+    private func fuseProductWithOwnFunction(_ tail: inout IntegerTail) {
+        guard tail.table == nil, !index.outputs.contains(tail.final), let readers = index.consumers[tail.final],
+            readers.count == 2
+        else { return }
+        for reader in readers {
+            guard let (variable, codes, function) = codesOfProductWithOwnFunction(graph.nodes[reader]),
+                variable == tail.final, Set(readers) == [reader, function], let output = graph.nodes[reader].outputs[0]
+            else { continue }
+            tail.table = codes
+            tail.tableParameters = Int8Parameters(graph[output].quantization)
+            tail.final = output
+            skipped.formUnion([reader, function])
+            return
+        }
     }
 
     private func fuseAdd(_ tail: inout IntegerTail) {

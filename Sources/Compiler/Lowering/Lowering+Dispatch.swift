@@ -18,7 +18,7 @@ extension Lowering {
                     "Requantize the model to 8 bits, or convert its float original.")
             }
         }
-        if lowerAsTable(node) { return }
+        if lowerProductWithOwnFunction(node, at: position) || lowerAsTable(node) { return }
         switch node.op {
         case is Conv, is ConvTranspose, is Gemm, is MatMul: lowerConvolution(node, at: position)
         case let op as Binary: lowerBinary(node, op, at: position)

@@ -1,5 +1,6 @@
 import Engine
 import Graph
+import Kernels
 import NestFormat
 
 extension Lowering {
@@ -95,6 +96,48 @@ extension Lowering {
     /// The codes of a function of one int8 value whose reals are `values`.
     func tableCodes(_ node: Node, _ values: [Float], _ parameters: Int8Parameters) -> [Int8] {
         codesOfSumWithScalar(node) ?? codesOfRequantization(node) ?? values.map(parameters.code)
+    }
+
+    /// The codes of a quantized product of an int8 value and a quantized function of it, as SiLU is written: x · sigmoid(x).
+    /// Both roundings are those of the separate operations. Nil when the node is something else.
+    /// - Returns: `function`, the position of the node whose result nothing else reads.
+    func codesOfProductWithOwnFunction(_ node: Node) -> (variable: ValueID, codes: [Int8], function: Int)? {
+        guard let op = node.op as? Binary, op.function == .mul, let a = node.inputs[0], let b = node.inputs[1],
+            let product = node.outputs[0], storedType(product) == .int8,
+            let output = Int8Parameters(graph[product].quantization)
+        else { return nil }
+        for (variable, factor) in [(a, b), (b, a)] {
+            guard let position = index.producer[factor], index.soleConsumer(of: factor) != nil,
+                storedType(factor) == .int8, let inner = Int8Parameters(graph[factor].quantization),
+                let (source, values) = tableValues(graph.nodes[position]), source == variable,
+                graph.extents(product) == graph.extents(variable),
+                let outer = Int8Parameters(graph[variable].quantization)
+            else { continue }
+            // As ElementwiseBinary computes it: the scales of `agree`.
+            let scale = outer.scale * inner.scale / output.scale
+            guard scale.isNormal else { return nil }
+            let factors = tableCodes(graph.nodes[position], values, inner)
+            let codes = zip(-128...127, factors).map { code, factor in
+                requantize(
+                    (Int32(code) - outer.zeroPoint) * (Int32(factor) - inner.zeroPoint), scale: scale,
+                    zeroPoint: output.zeroPoint, lowest: -128, highest: 127)
+            }
+            return (variable, codes, position)
+        }
+        return nil
+    }
+
+    /// Lowers a product of an int8 value and its own function as one table, or leaves that function to it; false when the
+    /// node is neither.
+    func lowerProductWithOwnFunction(_ node: Node, at position: Int) -> Bool {
+        if let output = node.outputs[0], let reader = index.soleConsumer(of: output),
+            codesOfProductWithOwnFunction(graph.nodes[reader])?.function == position
+        {
+            return true
+        }
+        guard let (variable, codes, _) = codesOfProductWithOwnFunction(node) else { return false }
+        emitTable(codes, from: location(of: variable), to: destination(node.outputs[0]!))
+        return true
     }
 
     /// Lowers a node that is a function of one int8 value; false when it is not.

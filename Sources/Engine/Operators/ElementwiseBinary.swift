@@ -177,18 +177,23 @@ extension ElementwiseBinary: DirectOperator {
                 isRowFirst)
             return
         }
-        loop.forEachRow(part) { offsets, count in
+        loop.forEachBlock(part) { offsets, rows, rowStep, count in
             let (x, y, z) = (left + offsets[0], right + offsets[1], target + offsets[2])
             if usesKernel {
                 let isScalar = isSwapped || step[1] == 0
                 kernel(
                     ElementwiseOperands(
-                        a: isSwapped ? y : x, aPixelStride: count, b: isSwapped ? x : y, bPixelStride: count,
-                        broadcast: isScalar ? .scalar : .none, output: z, outputPixelStride: count, pixels: 1,
-                        channels: count),
+                        a: isSwapped ? y : x, aPixelStride: rowStep[isSwapped ? 1 : 0], b: isSwapped ? x : y,
+                        bPixelStride: rowStep[isSwapped ? 0 : 1], broadcast: isScalar ? .perPixel : .none, output: z,
+                        outputPixelStride: rowStep[2], pixels: rows, channels: count),
                     isSwapped)
-            } else {
-                for i in 0..<count { z[i * step[2]] = element(x[i * step[0]], y[i * step[1]]) }
+                return
+            }
+            for row in 0..<rows {
+                for i in 0..<count {
+                    z[row * rowStep[2] + i * step[2]] = element(
+                        x[row * rowStep[0] + i * step[0]], y[row * rowStep[1] + i * step[1]])
+                }
             }
         }
     }

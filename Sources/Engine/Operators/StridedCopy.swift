@@ -72,19 +72,36 @@ extension StridedCopy: DirectOperator {
         let source = context.base(sourceSpace) + sourceOffset
         let target = context.arena + destinationOffset
         let inner = loop.innerStrides
-        loop.forEachRow(part) { offsets, count in
-            let from = source + offsets[0] * elementBytes
-            let to = target + offsets[1] * elementBytes
-            if inner[0] == 1 && inner[1] == 1 {
-                to.copyMemory(from: from, byteCount: count * elementBytes)
-            } else if elementBytes == 1 {
-                let (a, b) = (from.assumingMemoryBound(to: UInt8.self), to.assumingMemoryBound(to: UInt8.self))
-                for i in 0..<count { b[i * inner[1]] = a[i * inner[0]] }
-            } else {
-                let (a, b) = (from.assumingMemoryBound(to: UInt32.self), to.assumingMemoryBound(to: UInt32.self))
-                for i in 0..<count { b[i * inner[1]] = a[i * inner[0]] }
+        loop.forEachBlock(part) { offsets, rows, rowStep, count in
+            var from = source + offsets[0] * elementBytes
+            var to = target + offsets[1] * elementBytes
+            let (fromStep, toStep) = (rowStep[0] * elementBytes, rowStep[1] * elementBytes)
+            let byteCount = count * elementBytes
+            for _ in 0..<rows {
+                if inner[0] == 1 && inner[1] == 1 {
+                    if byteCount >= 16 {
+                        to.copyMemory(from: from, byteCount: byteCount)
+                    } else {
+                        copyElements(UInt8.self, byteCount, from, 1, to, 1)
+                    }
+                } else if elementBytes == 1 {
+                    copyElements(UInt8.self, count, from, inner[0], to, inner[1])
+                } else {
+                    copyElements(UInt32.self, count, from, inner[0], to, inner[1])
+                }
+                from += fromStep
+                to += toStep
             }
         }
+    }
+
+    @inline(__always)
+    private func copyElements<Element: BitwiseCopyable>(
+        _ type: Element.Type, _ count: Int, _ from: UnsafeRawPointer, _ fromStep: Int, _ to: UnsafeMutableRawPointer,
+        _ toStep: Int
+    ) {
+        let (source, target) = (from.assumingMemoryBound(to: type), to.assumingMemoryBound(to: type))
+        for i in 0..<count { target[i * toStep] = source[i * fromStep] }
     }
 }
 
