@@ -199,28 +199,36 @@ extension Lowering {
             return nil
         }
         if let next = index.soleConsumer(of: tail.final), let output = graph.nodes[next].outputs[0],
-            let parameters = Int8Parameters(graph[output].quantization)
+            let parameters = Int8Parameters(graph[output].quantization), let range = clampRange(graph.nodes[next]),
+            parameters == tail.parameters
         {
-            if let range = clampRange(graph.nodes[next]), parameters == tail.parameters {
-                tail.clampMin = max(tail.clampMin, parameters.code(range.lowerBound))
-                tail.clampMax = min(tail.clampMax, parameters.code(range.upperBound))
-                tail.final = output
-                skipped.insert(next)
-            } else if let values = tableValues(graph.nodes[next])?.values {
-                tail.table = tableCodes(graph.nodes[next], values, parameters)
-                tail.tableParameters = parameters
-                tail.final = output
-                skipped.insert(next)
-            }
+            tail.clampMin = max(tail.clampMin, parameters.code(range.lowerBound))
+            tail.clampMax = min(tail.clampMax, parameters.code(range.upperBound))
+            tail.final = output
+            skipped.insert(next)
         }
         fuseProductWithOwnFunction(&tail)
+        fuseTables(&tail)
         fuseAdd(&tail)
         return tail
     }
 
+    /// Functions of the value, one behind the other: one table.
+    private func fuseTables(_ tail: inout IntegerTail) {
+        while let next = index.soleConsumer(of: tail.final), let output = graph.nodes[next].outputs[0],
+            let parameters = Int8Parameters(graph[output].quantization), let values = tableValues(graph.nodes[next])?.values
+        {
+            let codes = tableCodes(graph.nodes[next], values, parameters)
+            tail.table = tail.table?.map { codes[Int($0) + 128] } ?? codes
+            tail.tableParameters = parameters
+            tail.final = output
+            skipped.insert(next)
+        }
+    }
+
     /// A table that all readers of the convolution together are: x · f(x).
     private func fuseProductWithOwnFunction(_ tail: inout IntegerTail) {
-        guard tail.table == nil, !index.outputs.contains(tail.final), let readers = index.consumers[tail.final],
+        guard !index.outputs.contains(tail.final), let readers = index.consumers[tail.final],
             readers.count == 2
         else { return }
         for reader in readers {

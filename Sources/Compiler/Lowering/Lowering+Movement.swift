@@ -23,7 +23,7 @@ extension Lowering {
                 guard graph[id].constant == nil, slots[id] == nil, !index.inputs.contains(id), !index.outputs.contains(id),
                     node.inputs.filter({ $0 == id }).count == 1, graph[id].quantization == graph[output].quantization,
                     storedType(id) == storedType(output), let producer = index.producer[id],
-                    writesStrided(graph.nodes[producer].op, isContiguous: !isChannelSlice)
+                    writesStrided(graph.nodes[producer], isContiguous: !isChannelSlice)
                 else { continue }
                 slots[id] = (output, start, isChannelSlice)
             }
@@ -31,12 +31,14 @@ extension Lowering {
     }
 
     /// Whether an operator's result can go anywhere; views of other values can't, they are where those are.
-    private func writesStrided(_ op: any Operator, isContiguous: Bool) -> Bool {
-        switch op {
+    private func writesStrided(_ node: Node, isContiguous: Bool) -> Bool {
+        switch node.op {
         case is Conv, is ConvTranspose, is Binary, is Unary, is Clip, is UnaryComposite, is Pool, is Resize, is Concat,
             is Gemm, is MatMul, is Transpose, is Pad, is DepthToSpace, is SpaceToDepth, is Expand, is Tile, is Where:
             true
         case is GlobalPool, is Reduce, is Softmax, is ArgReduce, is Cast, is Gather: isContiguous
+        // A table, unless it changes nothing.
+        case is Identity: graph[node.inputs[0]!].quantization != graph[node.outputs[0]!].quantization
         default: false
         }
     }
@@ -335,6 +337,43 @@ extension Lowering {
                         dataOffset: absolute(source), indicesOffset: absolute(tuples), outputOffset: absolute(target),
                         count: tuples.count / depth, sliceBytes: inner * bytes, extents: extents, strides: strides)),
                 reads: [source, tuples], writes: [target])
+        }
+    }
+}
+
+extension Graph {
+    /// Gives concats inputs of their own quantization: what rounds a value again becomes a node, which then joins the
+    /// operation that makes the value or writes where the concat wants it. Not for TFLite, whose QUANTIZE rounds otherwise.
+    fileprivate mutating func insertRequantization(before position: Int, input: Int, _ quantization: Quantization) -> Node {
+        let id = nodes[position].inputs[input]!
+        var value = self[id]
+        let producer = nodes.first { $0.outputs.contains(id) }
+        // Behind a convolution it is part of that layer, and goes by its name.
+        let isPart = producer.map { $0.op is Conv || $0.op is ConvTranspose || $0.op is Gemm || $0.op is MatMul || $0.op is Binary } ?? false
+        value.name = freshName(value.name + "/requantized")
+        value.quantization = quantization
+        let requantized = addValue(value)
+        nodes[position].inputs[input] = requantized
+        return Node(
+            name: isPart ? producer!.name : nodes[position].name + "/requantize", op: Identity(), inputs: [id],
+            outputs: [requantized], sourceOperator: nodes[position].sourceOperator)
+    }
+
+    mutating func requantizeBeforeConcats() {
+        guard integerRounding != .tfLite else { return }
+        var position = 0
+        while position < nodes.count {
+            defer { position += 1 }
+            guard nodes[position].op is Concat, let output = nodes[position].outputs[0],
+                let quantization = self[output].quantization, Int8Parameters(quantization) != nil
+            else { continue }
+            for input in nodes[position].inputs.indices {
+                guard let id = nodes[position].inputs[input], self[id].constant == nil, let own = self[id].quantization,
+                    Int8Parameters(own) != nil, own != quantization
+                else { continue }
+                nodes.insert(insertRequantization(before: position, input: input, quantization), at: position)
+                position += 1
+            }
         }
     }
 }

@@ -58,7 +58,8 @@ final class Lowering {
         self.source = source
         sparsePolicy = sparse
         graph = source.graph
-        index = GraphIndex(source.graph)
+        graph.requantizeBeforeConcats()
+        index = GraphIndex(graph)
         self.offsets = offsets
     }
 
