@@ -42,8 +42,7 @@ SWIFTLET_AVX2_INLINE tap_pair weight_pair(const int8_t *block, int first, int se
         second < 0 ? zero : _mm256_add_epi16(widened(block + 16 * second), offset));
 }
 
-// Sums of sixteen channels to 16 bits, zero point added. Scales are at most 1/2, so that no product leaves the range
-// that converts.
+// Sums of sixteen channels to 16 bits, zero point added. Scales are small: no product leaves the range that converts.
 SWIFTLET_AVX2_INLINE __m256i requantized(
     __m256i low, __m256i high, const __m256 *scaleLow, const __m256 *scaleHigh, __m256i zeroPoint) {
     return _mm256_adds_epi16(

@@ -59,7 +59,7 @@ SWIFTLET_AVX2_INLINE void gemm_panel(
         const __m256i even = _mm256_castps_si256(_mm256_shuffle_ps(low, high, 0x88));
         const __m256i odd = _mm256_castps_si256(_mm256_shuffle_ps(low, high, 0xDD));
         const __m256i sum = _mm256_add_epi32(_mm256_add_epi32(even, odd), bias);
-        // Scales are at most 1/2, so that no product leaves the range that converts.
+        // Scales are small: no product leaves the range that converts.
         values[p] = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sum), scales));
     }
     __m128i pairs[3];

@@ -89,8 +89,7 @@ public enum Packing {
         public var containsMinus128: Bool
         /// Whether there is a weight offset: depthwise weights then need more than eight bits.
         public var hasOffset: Bool
-        /// Whether every scale is at most `smallScale` in magnitude: then no accumulator times its scale leaves the range
-        /// of int32.
+        /// Whether no accumulator times its scale leaves the range of int32: `areSmall(scales:biases:_:)`.
         public var hasSmallScales: Bool
         /// The largest sum of absolute weights of an output channel; nil where it isn't known.
         public var largestFilterSum: Int?
@@ -104,7 +103,15 @@ public enum Packing {
             self.largestFilterSum = largestFilterSum
         }
 
-        public static let smallScale: Float = 0.5
+        /// Whether no accumulator of `g` times its scale leaves ±2^30.
+        /// - Parameters:
+        ///   - scales: the largest magnitude of a scale.
+        ///   - biases: the largest magnitude of a folded bias.
+        public static func areSmall(scales: Float, biases: UInt32, _ g: ConvolutionGeometry) -> Bool {
+            // Accumulators are int32; a product of an input and a weight of up to nine bits is at most 128 · 383.
+            let products = Float(g.taps) * Float(g.inputChannelsPerGroup) * (128 * 383)
+            return scales <= 0.5 || scales * (Float(biases) + products) <= 0x1p29
+        }
     }
 
     /// The largest sum of absolute packed weights of an output channel of `g`, which is not depthwise.

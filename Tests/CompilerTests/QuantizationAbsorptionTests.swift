@@ -116,15 +116,15 @@ final class QuantizationAbsorptionTests: XCTestCase {
             for (number, function) in [Unary.Function.sigmoid, .tanh, .hardSigmoid(alpha: 1 / 6, beta: 0.5)].enumerated() {
                 var net = NetworkBuilder(seed: 170 + UInt64(number))
                 func product(_ x: ValueID) -> ValueID {
-                    let gate = rounded(net.add(Unary(function), [x]), parameters(1 / 128, -5), &net)
+                    let gate = rounded(net.add(Unary(function), [x]), parameters(0.00793, -5), &net)
                     let operands = number == 0 ? [x, gate] : [gate, x]
-                    return rounded(net.add(Binary(.mul), operands), parameters(0.03, -100), &net)
+                    return rounded(net.add(Binary(.mul), operands), parameters(0.0317, -100), &net)
                 }
-                let x = rounded(net.input([1, 4, 6, 6]), parameters(0.02, 3), &net)
+                let x = rounded(net.input([1, 4, 6, 6]), parameters(0.0213, 3), &net)
                 let alone = product(x)
-                let first = product(rounded(conv(alone, 4, 8, &net), parameters(0.05, -10), &net))
-                let second = product(rounded(conv(first, 8, 8, &net), parameters(0.04, 7), &net))
-                net.output(rounded(net.add(Binary(.add), [first, second]), parameters(0.05, -90), &net))
+                let first = product(rounded(conv(alone, 4, 8, &net), parameters(0.0491, -10), &net))
+                let second = product(rounded(conv(first, 8, 8, &net), parameters(0.0413, 7), &net))
+                net.output(rounded(net.add(Binary(.add), [first, second]), parameters(0.0577, -90), &net))
                 let compilation = try compile(net, nodes: 3, "\(function.name), \(type)", tolerance: Tolerance(differing: 0.05))
                 XCTAssertEqual(integerProducts(compilation), 2)
                 XCTAssertEqual(compilation.lowered.floatNodes, [])

@@ -171,6 +171,27 @@ final class PackedConvolutionTests: XCTestCase {
         XCTAssertEqual(chosen(first).preparedByteCount, 2 * 7 * 32)
     }
 
+    /// Scales above 1/2 are small where the filter and its bias are; results beside the largest accumulators prove it.
+    func testSmallScales() throws {
+        typealias Traits = Packing.WeightTraits
+        let g = pointwise(pixels: 7, inputs: 9, outputs: 8)
+        XCTAssertTrue(Traits.areSmall(scales: 0.5, biases: .max, g))
+        XCTAssertTrue(Traits.areSmall(scales: 1000, biases: 1000, g))
+        XCTAssertFalse(Traits.areSmall(scales: 1300, biases: 1000, g))
+        XCTAssertFalse(Traits.areSmall(scales: 1, biases: 1 << 30, g))
+        XCTAssertFalse(Traits.areSmall(scales: 100, biases: 0, pointwise(pixels: 7, inputs: 900, outputs: 8)))
+        var random = Random(37)
+        for scale: Float in [0.7, 3, 1000] {
+            var layer = ConvolutionCase(g, &random)
+            layer.scales = layer.scales.map { _ in scale }
+            for i in layer.bias.indices { layer.bias[i] = Int32(random.int(-500...500)) }
+            for i in layer.weights.indices { layer.weights[i] = i % 2 == 0 ? 127 : -127 }
+            for i in layer.input.indices { layer.input[i] = i % 2 == 0 ? 127 : -128 }
+            let expected = layer.reference
+            for kernels in try kernelSets() { XCTAssertEqual(layer.run(kernels), expected, "\(kernels.isa.text), \(scale)") }
+        }
+    }
+
     /// What is prepared costs little more than two bytes per 32 of weights.
     func testPreparedBytes() throws {
         let geometry = pointwise(pixels: 49, inputs: 512, outputs: 512)

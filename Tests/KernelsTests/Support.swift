@@ -89,7 +89,10 @@ struct ConvolutionCase {
         let output = Guarded(byteCount: g.outputPixels * g.outputChannels)
         var traits = packed.traits
         traits.hasOffset = weightOffset != 0
-        traits.hasSmallScales = tellsOfSmallScales && scales.allSatisfy { abs($0) <= Packing.WeightTraits.smallScale }
+        traits.hasSmallScales =
+            tellsOfSmallScales
+            && Packing.WeightTraits.areSmall(
+                scales: scales.map(abs).max() ?? 0, biases: packedBias.map(\.magnitude).max() ?? 0, g)
         let convolution = Convolution(g, traits: traits, kernels: kernels)
         let preparation = Guarded(byteCount: convolution.preparedByteCount, fill: 0xC3)
         (input + readAhead).withUnsafeBufferPointer { input in

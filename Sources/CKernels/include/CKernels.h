@@ -117,7 +117,8 @@ typedef struct {
 
 // A block of an int8 convolution: all tiles of packed inputs by consecutive panels of weights. Bias and lists as
 // scan_s8 made them; pixelBias null or one per pixel; otherwise as swiftlet_gemm_s8_arguments.
-// gemm_s16s8 takes inputs of pack_s16, no lists, the bias as it is, pixelBias null, scales of at most 1/2.
+// gemm_s16s8 takes inputs of pack_s16, no lists, the bias as it is, pixelBias null, scales
+// that take no accumulator out of ±2^30 (Packing.WeightTraits.areSmall).
 typedef struct {
     const uint8_t *activations;
     intptr_t tileStride;
@@ -300,7 +301,7 @@ typedef struct {
 // Arguments of `rows` whole output rows, from `firstRow` on, of an int8 depthwise convolution whose kernel is 3 x 3 or 5 x 5
 // with a horizontal stride of 1 or 2 and no horizontal dilation. Output (y, x) reads input row y * strideY - padTop +
 // ky * dilationY and column x * strideX - padLeft + kx, `padding` (16 bytes) outside the input. Otherwise as above, with
-// scales of at most 1/2 in magnitude. `output` is row `firstRow`, column 0. padLeft >= 0.
+// scales that take no accumulator out of ±2^30. `output` is row `firstRow`, column 0. padLeft >= 0.
 typedef struct {
     const int8_t *input;
     intptr_t inputPixelStride;

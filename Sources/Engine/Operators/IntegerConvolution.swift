@@ -80,12 +80,17 @@ extension IntegerConvolution {
             for i in 0..<Packing.weightByteCount(geometry) { lowest = min(lowest, packed[i]) }
         }
         let scales = (weights + scalesOffset).assumingMemoryBound(to: Float.self)
-        var largest: Float = 0
+        let biases = (weights + biasOffset).assumingMemoryBound(to: Int32.self)
+        var largestScale: Float = 0
+        var largestBias: UInt32 = 0
         for channel in 0..<geometry.outputChannels {
-            largest = max(largest, abs(scales[Packing.biasIndex(geometry, channel: channel)]))
+            let index = Packing.biasIndex(geometry, channel: channel)
+            largestScale = max(largestScale, abs(scales[index]))
+            largestBias = max(largestBias, biases[index].magnitude)
         }
         var traits = Traits(
-            containsMinus128: lowest == -128, hasOffset: weightOffset != 0, hasSmallScales: largest <= Traits.smallScale)
+            containsMinus128: lowest == -128, hasOffset: weightOffset != 0,
+            hasSmallScales: Traits.areSmall(scales: largestScale, biases: largestBias, geometry))
         if kernels.needsFilterSums(geometry) {
             traits.largestFilterSum = Packing.largestFilterSum(geometry, packed: packed)
         }
