@@ -5,12 +5,13 @@ extension Convolution {
     static func depthwiseKernel(
         _ g: ConvolutionGeometry, _ traits: Packing.WeightTraits, _ kernels: KernelSet
     ) -> Kernel {
+        let isAnyWeight = traits.containsMinus128 || traits.hasOffset
         if let rows = g.kernelHeight == 3 ? kernels.depthwise3x3 : kernels.depthwise5x5, rows.computesRows(of: g),
-            traits.hasSmallScales
+            traits.hasSmallScales, rows.takesAnyWeight || !isAnyWeight
         {
             return rows
         }
-        return traits.containsMinus128 || traits.hasOffset ? kernels.depthwiseAnyWeight : kernels.depthwise
+        return isAnyWeight ? kernels.depthwiseAnyWeight : kernels.depthwise
     }
 
     func runDepthwise(_ a: ConvolutionArguments, part: Part, scratch: UnsafeMutableRawPointer) {
@@ -32,7 +33,8 @@ extension Convolution {
         let g = geometry
         let blocks = (g.outputChannels + Packing.depthwiseBlock - 1) / Packing.depthwiseBlock
         let byChannels = splitsChannels(part, tiles: g.outputHeight, channelUnits: blocks)
-        let rows = byChannels ? 0..<g.outputHeight : part.range(of: g.outputHeight)
+        let unit = kernel.rowsAtOnce
+        let rows = byChannels ? 0..<g.outputHeight : part.range(of: g.outputHeight, unit: unit)
         let channels = byChannels
             ? part.range(of: g.outputChannels, unit: Packing.depthwiseBlock) : 0..<g.outputChannels
         if rows.isEmpty || channels.isEmpty { return }
@@ -51,7 +53,7 @@ extension Convolution {
             padTop: Int32(g.padTop), padLeft: Int32(g.padLeft / dilation), channels: Int32(channels.count),
             weightOffset: a.weightOffset, zeroPoint: a.epilogue.output.zeroPoint,
             lowest: a.epilogue.output.lowest, highest: a.epilogue.output.highest)
-        let bandRows = max(2, Convolution.bandBytes / max(1, inputRowStride * g.strideY))
+        let bandRows = max(2, Convolution.bandBytes / max(1, inputRowStride * g.strideY) / unit * unit)
         var start = rows.lowerBound
         while start < rows.upperBound {
             let end = min(start + bandRows, rows.upperBound)

@@ -201,8 +201,8 @@ struct TestRandom {
         return ConvolutionGeometry(
             inputHeight: int(1...6), inputWidth: isWide ? int(60...150) : int(1...12), outputHeight: int(1...6),
             outputWidth: isWide ? int(60...150) : int(1...12), groups: int(2...40), inputChannelsPerGroup: 1,
-            outputChannelsPerGroup: 1, kernelHeight: size, kernelWidth: size, strideY: int(1...2), strideX: strideX,
-            dilationY: int(1...2), dilationX: dilationX, padTop: int(0...size), padLeft: dilationX * int(0...size))
+            outputChannelsPerGroup: 1, kernelHeight: size, kernelWidth: size, strideY: int(1...3), strideX: strideX,
+            dilationY: int(1...4), dilationX: dilationX, padTop: int(0...size), padLeft: dilationX * int(0...size))
     }
 }
 

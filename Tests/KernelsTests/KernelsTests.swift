@@ -155,6 +155,30 @@ final class SelectionTests: XCTestCase {
         XCTAssertEqual([name(3, isTransposed: true), name(3, .init())], [tiles, tiles])
     }
 
+    func testWholeRowsOnARM() throws {
+        func name(_ features: CPUFeatures, _ traits: Packing.WeightTraits) throws -> String {
+            Convolution(depthwise, traits: traits, kernels: try KernelSet(features: features)).kernel.name
+        }
+        let neon = "swiftlet_depthwise3x3_s8_1x8__neon", dotprod = "swiftlet_depthwise3x3_s8_2x8__dotprod"
+        let cpus: [(CPUFeatures, plain: String, any: String)] = [
+            ([.neon], neon, "swiftlet_depthwiseany_s8_2x16__neon"),
+            ([.neon, .aarch64], neon, "swiftlet_depthwiseany_s8_2x16__neon"),
+            ([.neon, .aarch64, .dotprod], dotprod, dotprod),
+            ([.neon, .aarch64, .dotprod, .i8mm], dotprod, dotprod),
+        ]
+        for cpu in cpus {
+            XCTAssertEqual(try name(cpu.0, .init(hasSmallScales: true)), cpu.plain)
+            XCTAssertEqual(try name(cpu.0, .init(containsMinus128: true, hasSmallScales: true)), cpu.any)
+            XCTAssertEqual(try name(cpu.0, .init(hasOffset: true, hasSmallScales: true)), cpu.any)
+        }
+        var wide = depthwise
+        (wide.kernelHeight, wide.kernelWidth) = (5, 5)
+        let traits = Packing.WeightTraits(hasOffset: true, hasSmallScales: true)
+        XCTAssertEqual(
+            Convolution(wide, traits: traits, kernels: try KernelSet(features: cpus[2].0)).kernel.name,
+            "swiftlet_depthwise5x5_s8_2x8__dotprod")
+    }
+
     func testForcing() throws {
         let set = try KernelSet(features: [.neon, .aarch64, .dotprod], forcing: .neon)
         XCTAssertEqual(set.isa, .neon)
