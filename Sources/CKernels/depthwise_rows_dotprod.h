@@ -20,6 +20,10 @@ enum {
     largest_parts = 3,    // of a weight offset, all int8
 };
 
+// How outputs are computed. Plain ways have eight channels whose rounded values fit in 16 bits, and clamping that does
+// nothing; their number is how many parts of a weight offset there are.
+enum { general = -1, plain = 0, plain_offset = 1 };
+
 // Four quads each: by output row, half of the eight channels.
 typedef struct {
     int8x16_t values[2][2];
@@ -164,27 +168,27 @@ SWIFTLET_DOTPROD_INLINE void add_products_from_memory(
 
 // Adds column `kernelColumn` of the kernel.
 SWIFTLET_DOTPROD_INLINE void add_column(
-    const block *b, output_pair *outputs, const column *c, const int kernelColumn, const int size, const int isPlain) {
+    const block *b, output_pair *outputs, const column *c, const int kernelColumn, const int size, const int way) {
     if (size == 5) {
         add_products_from_memory(outputs, c, b->weights, kernelColumn);
     } else {
         add_products(outputs, c, &b->weights[kernelColumn], size);
     }
-    if (isPlain) return;
-    for (int32_t i = 0; i < b->parts; i++) add_products(outputs, c, &b->offset[i], size);
+    const int32_t parts = way == general ? b->parts : way;
+    for (int32_t i = 0; i < parts; i++) add_products(outputs, c, &b->offset[i], size);
 }
 
 // The int8 values of eight channels of both rows.
-SWIFTLET_DOTPROD_INLINE int8x16_t requantized(const block *b, const output_pair *outputs, const int isPlain) {
+SWIFTLET_DOTPROD_INLINE int8x16_t requantized(const block *b, const output_pair *outputs, const int way) {
     int16x8_t narrow[2];
     SWIFTLET_UNROLL
-    for (int row = 0; row < 2; row++) narrow[row] = rounded16(outputs->sums[row], b->scale, b->range, isPlain);
+    for (int row = 0; row < 2; row++) narrow[row] = rounded16(outputs->sums[row], b->scale, b->range, way != general);
     const int8x16_t values = vqmovn_high_s16(vqmovn_s16(narrow[0]), narrow[1]);
-    return isPlain ? values : clamped16(values, b->range);
+    return way == general ? clamped16(values, b->range) : values;
 }
 
-SWIFTLET_DOTPROD_INLINE void store_pair(const block *b, output_rows *rows, int8x16_t values, const int isPlain) {
-    if (isPlain || b->channels >= 8) {
+SWIFTLET_DOTPROD_INLINE void store_pair(const block *b, output_rows *rows, int8x16_t values, const int way) {
+    if (way != general || b->channels >= 8) {
         store_low_stepping(&rows->at[0], values, rows->step[0]);
         store_high_stepping(&rows->at[1], values, rows->step[1]);
         return;
@@ -205,25 +209,24 @@ SWIFTLET_DOTPROD_INLINE int waiting_count(const int size, const int stride) { re
 // new one begins. Stride 2: and a column that completes none.
 SWIFTLET_DOTPROD_INLINE void step(
     const block *b, output_pair *waiting, const int turn, const column *c, const column *next, output_rows *rows,
-    const int size, const int stride, const int isPlain) {
+    const int size, const int stride, const int way) {
     const int count = waiting_count(size, stride);
     output_pair *oldest = &waiting[turn % count];
-    add_column(b, oldest, c, size - 1, size, isPlain);
-    store_pair(b, rows, requantized(b, oldest, isPlain), isPlain);
+    add_column(b, oldest, c, size - 1, size, way);
+    store_pair(b, rows, requantized(b, oldest, way), way);
     *oldest = begun(b);
     SWIFTLET_UNROLL
     for (int age = count; age > 0; age--) {
         output_pair *outputs = &waiting[(turn + count - age + 1) % count];
-        add_column(b, outputs, c, (age - 1) * stride, size, isPlain);
-        if (stride == 2) add_column(b, outputs, next, (age - 1) * stride + 1, size, isPlain);
+        add_column(b, outputs, c, (age - 1) * stride, size, way);
+        if (stride == 2) add_column(b, outputs, next, (age - 1) * stride + 1, size, way);
     }
 }
 
-// Two output rows; `isPlain` where there are eight channels and no weight offset, rounded values fit in 16 bits and
-// clamping does nothing.
+// Two output rows.
 SWIFTLET_DOTPROD_INLINE void two_rows(
     const swiftlet_depthwise_rows_s8_arguments *a, const block *b, cursor at, output_rows rows, const int size,
-    const int stride, const int shared, const int isPlain) {
+    const int stride, const int shared, const int way) {
     SWIFTLET_UNROLL
     for (int r = 0; r < row_count(size, shared); r++) at.at[r] -= a->padLeft * at.step[r];
     const intptr_t begin = a->padLeft, end = (intptr_t)a->padLeft + a->inputWidth;
@@ -239,14 +242,14 @@ SWIFTLET_DOTPROD_INLINE void two_rows(
         const column c = SWIFTLET_ANY_COLUMN();
         SWIFTLET_UNROLL
         for (int p = 0; p < count; p++) {
-            if (p * stride <= i) add_column(b, &waiting[p], &c, i - p * stride, size, isPlain);
+            if (p * stride <= i) add_column(b, &waiting[p], &c, i - p * stride, size, way);
         }
     }
     column c, next;
     intptr_t left = a->outputWidth;
     const int unroll = count > 1 ? count : 2;
     while (left > 0) {
-        if (isPlain && x >= begin && x < end) {
+        if (x >= begin && x < end) {
             intptr_t rounds = (end - x) / (unroll * stride);
             if (rounds > left / unroll) rounds = left / unroll;
             left -= unroll * rounds;
@@ -256,14 +259,14 @@ SWIFTLET_DOTPROD_INLINE void two_rows(
                 for (int turn = 0; turn < unroll; turn++) {
                     c = next_column(b, &at, size, shared);
                     if (stride == 2) next = next_column(b, &at, size, shared);
-                    step(b, waiting, turn, &c, &next, &rows, size, stride, isPlain);
+                    step(b, waiting, turn, &c, &next, &rows, size, stride, way);
                 }
             }
             if (left == 0) break;
         }
         c = SWIFTLET_ANY_COLUMN();
         if (stride == 2) next = SWIFTLET_ANY_COLUMN();
-        step(b, waiting, 0, &c, &next, &rows, size, stride, isPlain);
+        step(b, waiting, 0, &c, &next, &rows, size, stride, way);
         const output_pair newest = waiting[0];
         // No loop: the compiler would move memory.
         if (count > 1) waiting[0] = waiting[1];
@@ -278,8 +281,17 @@ SWIFTLET_DOTPROD_INLINE void two_rows(
 }
 
 SWIFTLET_DOTPROD_INLINE void all_rows(
-    const swiftlet_depthwise_rows_s8_arguments *a, const block *b, int32_t channel, const int size, const int stride,
-    const int shared, const int isPlain) {
+    const swiftlet_depthwise_rows_s8_arguments *a, const block *common, int32_t channel, const int size,
+    const int stride, const int shared, const int way) {
+    // Copied from where the compiler doesn't know it, so that each way gets registers of its own for it.
+    __asm__ volatile("" : "+r"(common) : : "memory");
+    block copy = *common;
+    column weights[largest_size];
+    if (size < 5) {
+        SWIFTLET_UNROLL
+        for (int x = 0; x < size; x++) weights[x] = common->weights[x];
+        copy.weights = weights;
+    }
     // Between the output rows of a pair; without pairs, all of them.
     const int32_t distance = !shared ? 1 : a->dilationY % a->strideY == 0 ? a->dilationY / a->strideY : a->rows;
     for (int32_t y = 0; y < a->rows; y++) {
@@ -299,7 +311,7 @@ SWIFTLET_DOTPROD_INLINE void all_rows(
             {output + y * a->outputRowStride, second > y ? output + second * a->outputRowStride : unused},
             {a->outputPixelStride, second > y ? a->outputPixelStride : 0},
         };
-        two_rows(a, b, at, rows, size, stride, shared, isPlain);
+        two_rows(a, &copy, at, rows, size, stride, shared, way);
     }
 }
 
@@ -355,8 +367,6 @@ SWIFTLET_DOTPROD_INLINE void depthwise(
     column weights[largest_size], offsets[largest_parts];
     b.weights = weights;
     b.offset = offsets;
-    // Loads it where it is needed: there are more weights than registers.
-    if (size == 5) __asm__ volatile("" : "+r"(b.weights) : : "memory");
     b.range = output_range(a->zeroPoint, a->lowest, a->highest);
     b.padding = vld1q_s8(a->padding);
     for (int half = 0; half < 2; half++) b.order[half] = vld1q_u8(order + 16 * half);
@@ -373,12 +383,14 @@ SWIFTLET_DOTPROD_INLINE void depthwise(
         b.bias = a->bias + channel;
         for (int half = 0; half < 2; half++) b.scale[half] = vld1q_f32(a->scales + channel + 4 * half);
         b.channels = a->channels - channel;
-        const int isPlain = b.parts == 0 && a->lowest == -128 && a->highest == 127 && b.channels >= 8
-            && fits16(taps, size * size, b.bias, a->scales + channel);
-        if (isPlain) {
-            all_rows(a, &b, channel, size, stride, shared, 1);
+        const int isPlain = a->lowest == -128 && a->highest == 127 && b.channels >= 8
+            && fits16(taps, size * size, a->weightOffset, b.bias, a->scales + channel);
+        if (isPlain && b.parts == plain) {
+            all_rows(a, &b, channel, size, stride, shared, plain);
+        } else if (isPlain && b.parts == plain_offset && size == 3) {
+            all_rows(a, &b, channel, size, stride, shared, plain_offset);
         } else {
-            all_rows(a, &b, channel, size, stride, shared, 0);
+            all_rows(a, &b, channel, size, stride, shared, general);
         }
     }
 }

@@ -15,6 +15,10 @@ SWIFTLET_INLINE int8x8_t load8_stepping(const int8_t **row, intptr_t step) {
     return values;
 }
 
+SWIFTLET_INLINE int contains(int8x8_t values, int8_t value) {
+    return vget_lane_u64(vreinterpret_u64_u8(vceq_s8(values, vdup_n_s8(value))), 0) != 0;
+}
+
 SWIFTLET_INLINE void store8_stepping(int8_t **output, int8x8_t values, intptr_t step) {
 #if defined(__aarch64__)
     __asm__ volatile("st1 {%1.8b}, [%0], %2" : "+r"(*output) : "w"(values), "r"(step) : "memory");
@@ -25,8 +29,10 @@ SWIFTLET_INLINE void store8_stepping(int8_t **output, int8x8_t values, intptr_t 
 }
 
 // Whether the rounded values of eight channels fit in 16 bits, with room for what float rounds, for any inputs.
-SWIFTLET_INLINE int fits16(const int8_t *weights, const int taps, const int32_t *bias, const float *scales) {
-    uint16x8_t sums = vdupq_n_u16(0);
+SWIFTLET_INLINE int fits16(
+    const int8_t *weights, const int taps, int32_t weightOffset, const int32_t *bias, const float *scales) {
+    // A bound where there is a weight offset.
+    uint16x8_t sums = vdupq_n_u16((uint16_t)(taps * (weightOffset < 0 ? -weightOffset : weightOffset)));
     for (int tap = 0; tap < taps; tap++) {
         sums = vaddw_u8(sums, vreinterpret_u8_s8(vabs_s8(vld1_s8(weights + 16 * tap))));
     }

@@ -5,13 +5,12 @@ extension Convolution {
     static func depthwiseKernel(
         _ g: ConvolutionGeometry, _ traits: Packing.WeightTraits, _ kernels: KernelSet
     ) -> Kernel {
-        let isAnyWeight = traits.containsMinus128 || traits.hasOffset
         if let rows = g.kernelHeight == 3 ? kernels.depthwise3x3 : kernels.depthwise5x5, rows.computesRows(of: g),
-            traits.hasSmallScales, rows.takesAnyWeight || !isAnyWeight
+            traits.hasSmallScales
         {
             return rows
         }
-        return isAnyWeight ? kernels.depthwiseAnyWeight : kernels.depthwise
+        return traits.containsMinus128 || traits.hasOffset ? kernels.depthwiseAnyWeight : kernels.depthwise
     }
 
     func runDepthwise(_ a: ConvolutionArguments, part: Part, scratch: UnsafeMutableRawPointer) {

@@ -296,5 +296,6 @@ extension Kernel {
     /// of products in 16 bits.
     var takesAnyWeight: Bool {
         isa != .neon || family == .gemmInt8AnyWeight || family == .depthwiseInt8AnyWeight || family == .gemmChainInt8
+            || isDepthwiseRows
     }
 }
