@@ -182,7 +182,9 @@ SWIFTLET_DOTPROD_INLINE void add_column(
 SWIFTLET_DOTPROD_INLINE int8x16_t requantized(const block *b, const output_pair *outputs, const int way) {
     int16x8_t narrow[2];
     SWIFTLET_UNROLL
-    for (int row = 0; row < 2; row++) narrow[row] = rounded16(outputs->sums[row], b->scale, b->range, way != general);
+    for (int row = 0; row < 2; row++) {
+        narrow[row] = requantized16(outputs->sums[row], b->scale, b->range, way != general);
+    }
     const int8x16_t values = vqmovn_high_s16(vqmovn_s16(narrow[0]), narrow[1]);
     return way == general ? clamped16(values, b->range) : values;
 }

@@ -48,23 +48,10 @@ SWIFTLET_INLINE int fits16(
     return fits;
 }
 
-// Sums of eight channels to 16 bits, zero point added; where the rounded values fit in 16 bits, saturation is left out.
-SWIFTLET_INLINE int16x8_t rounded16(
+// Sums of eight channels to 16 bits, zero point added; where the rounded values fit in 16 bits, they need not saturate.
+SWIFTLET_INLINE int16x8_t requantized16(
     const int32x4_t *sums, const float32x4_t *scales, output_range_neon range, const int fits) {
-    int16x8_t values;
-    if (!fits) {
-        values = vcombine_s16(vqmovn_s32(scaled(sums[0], scales[0])), vqmovn_s32(scaled(sums[1], scales[1])));
-    } else {
-#if defined(__aarch64__)
-        values = vuzp1q_s16(
-            vreinterpretq_s16_s32(scaled(sums[0], scales[0])), vreinterpretq_s16_s32(scaled(sums[1], scales[1])));
-#else
-        // As `rounded`; the low 16 bits are those of the integer.
-        const float32x4_t magic = vdupq_n_f32(12582912.0f);
-        values = vcombine_s16(
-            vmovn_s32(vreinterpretq_s32_f32(vaddq_f32(vmulq_f32(vcvtq_f32_s32(sums[0]), scales[0]), magic))),
-            vmovn_s32(vreinterpretq_s32_f32(vaddq_f32(vmulq_f32(vcvtq_f32_s32(sums[1]), scales[1]), magic))));
-#endif
-    }
+    const int16x8_t values = rounded16(
+        vmulq_f32(vcvtq_f32_s32(sums[0]), scales[0]), vmulq_f32(vcvtq_f32_s32(sums[1]), scales[1]), fits);
     return vqaddq_s16(values, range.zeroPoint);
 }

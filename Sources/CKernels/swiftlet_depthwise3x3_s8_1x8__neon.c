@@ -95,7 +95,7 @@ SWIFTLET_INLINE void step(
         add_wide(totals, c1, b->wide + 1);
         add_wide(totals, c2, b->wide + 2);
     }
-    int8x8_t values = vqmovn_s16(rounded16(totals, b->scale, b->range, isPlain));
+    int8x8_t values = vqmovn_s16(requantized16(totals, b->scale, b->range, isPlain));
     if (!isPlain) values = clamped8(values, b->range);
     if (isPlain || b->channels >= 8) {
         store8_stepping(output, values, outputStep);
