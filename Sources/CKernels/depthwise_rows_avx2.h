@@ -7,8 +7,7 @@
 // Kernel rows are paired, (0, 1), (2, 3), ...; the last row, which has no partner, is paired along x.
 #pragma once
 #include "avx2.h"
-
-#define SWIFTLET_UNROLL _Pragma("clang loop unroll(full)")
+#include "depthwise_rows.h"
 
 // Sixteen int8 values as int16.
 SWIFTLET_AVX2_INLINE __m256i widened(const int8_t *values) {
@@ -64,23 +63,4 @@ SWIFTLET_AVX2_INLINE pixel_pair two_pixels(__m256i first, __m256i second, const 
     const __m128i low = _mm256_castsi256_si128(bytes), high = _mm256_extracti128_si256(bytes, 1);
     const pixel_pair pixels = {_mm_unpacklo_epi64(low, high), _mm_unpackhi_epi64(low, high)};
     return pixels;
-}
-
-// The input rows under one output row, each at column 0, and the bytes from column to column: 0 where a row is padding.
-typedef struct {
-    const int8_t *start[5];
-    intptr_t step[5];
-} input_rows;
-
-SWIFTLET_AVX2_INLINE input_rows rows_under(
-    const swiftlet_depthwise_rows_s8_arguments *a, int32_t outputRow, int32_t channel, const int size) {
-    input_rows rows;
-    SWIFTLET_UNROLL
-    for (int r = 0; r < size; r++) {
-        const intptr_t y = (intptr_t)outputRow * a->strideY - a->padTop + (intptr_t)r * a->dilationY;
-        const int isInside = y >= 0 && y < a->inputHeight;
-        rows.start[r] = isInside ? a->input + y * a->inputRowStride + channel : a->padding;
-        rows.step[r] = isInside ? a->inputPixelStride : 0;
-    }
-    return rows;
 }

@@ -48,6 +48,20 @@ SWIFTLET_INLINE int8x8_t narrowed(int32x4_t a, int32x4_t b, output_range_neon ra
     return vqmovn_s16(vqaddq_s16(vcombine_s16(vqmovn_s32(a), vqmovn_s32(b)), range.zeroPoint));
 }
 
+// Eight values rounded to 16 bits; where it is known that they fit, saturation is left out.
+SWIFTLET_INLINE int16x8_t rounded16(float32x4_t low, float32x4_t high, const int fits) {
+    if (!fits) return vcombine_s16(vqmovn_s32(rounded(low)), vqmovn_s32(rounded(high)));
+#if defined(__aarch64__)
+    return vuzp1q_s16(vreinterpretq_s16_s32(rounded(low)), vreinterpretq_s16_s32(rounded(high)));
+#else
+    // As in `rounded`; the low 16 bits are those of the integer.
+    const float32x4_t magic = vdupq_n_f32(12582912.0f);
+    return vcombine_s16(
+        vmovn_s32(vreinterpretq_s32_f32(vaddq_f32(low, magic))),
+        vmovn_s32(vreinterpretq_s32_f32(vaddq_f32(high, magic))));
+#endif
+}
+
 SWIFTLET_INLINE int8x16_t clamped16(int8x16_t values, output_range_neon range) {
     return vminq_s8(vmaxq_s8(values, range.lowest), range.highest);
 }

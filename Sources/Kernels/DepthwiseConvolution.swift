@@ -32,7 +32,8 @@ extension Convolution {
         let g = geometry
         let blocks = (g.outputChannels + Packing.depthwiseBlock - 1) / Packing.depthwiseBlock
         let byChannels = splitsChannels(part, tiles: g.outputHeight, channelUnits: blocks)
-        let rows = byChannels ? 0..<g.outputHeight : part.range(of: g.outputHeight)
+        let unit = kernel.rowsAtOnce
+        let rows = byChannels ? 0..<g.outputHeight : part.range(of: g.outputHeight, unit: unit)
         let channels = byChannels
             ? part.range(of: g.outputChannels, unit: Packing.depthwiseBlock) : 0..<g.outputChannels
         if rows.isEmpty || channels.isEmpty { return }
@@ -51,7 +52,7 @@ extension Convolution {
             padTop: Int32(g.padTop), padLeft: Int32(g.padLeft / dilation), channels: Int32(channels.count),
             weightOffset: a.weightOffset, zeroPoint: a.epilogue.output.zeroPoint,
             lowest: a.epilogue.output.lowest, highest: a.epilogue.output.highest)
-        let bandRows = max(2, Convolution.bandBytes / max(1, inputRowStride * g.strideY))
+        let bandRows = max(2, Convolution.bandBytes / max(1, inputRowStride * g.strideY) / unit * unit)
         var start = rows.lowerBound
         while start < rows.upperBound {
             let end = min(start + bandRows, rows.upperBound)

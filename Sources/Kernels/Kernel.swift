@@ -283,6 +283,9 @@ extension Kernel {
             && (g.strideX == 1 || (g.strideX == 2 && g.dilationX == 1)) && g.padLeft % g.dilationX == 0
     }
 
+    /// Output rows that a kernel of rows computes together.
+    var rowsAtOnce: Int { isDepthwiseRows && isa == .dotprod ? 2 : 1 }
+
     /// Whether it is part of Winograd's transform.
     var isWinograd: Bool { family == .winogradInput || family == .winogradWeights || family == .winogradGemm }
 
@@ -293,5 +296,6 @@ extension Kernel {
     /// of products in 16 bits.
     var takesAnyWeight: Bool {
         isa != .neon || family == .gemmInt8AnyWeight || family == .depthwiseInt8AnyWeight || family == .gemmChainInt8
+            || isDepthwiseRows
     }
 }

@@ -201,8 +201,8 @@ struct TestRandom {
         return ConvolutionGeometry(
             inputHeight: int(1...6), inputWidth: isWide ? int(60...150) : int(1...12), outputHeight: int(1...6),
             outputWidth: isWide ? int(60...150) : int(1...12), groups: int(2...40), inputChannelsPerGroup: 1,
-            outputChannelsPerGroup: 1, kernelHeight: size, kernelWidth: size, strideY: int(1...2), strideX: strideX,
-            dilationY: int(1...2), dilationX: dilationX, padTop: int(0...size), padLeft: dilationX * int(0...size))
+            outputChannelsPerGroup: 1, kernelHeight: size, kernelWidth: size, strideY: int(1...3), strideX: strideX,
+            dilationY: int(1...4), dilationX: dilationX, padTop: int(0...size), padLeft: dilationX * int(0...size))
     }
 }
 
@@ -466,9 +466,10 @@ struct KernelTest {
     }
 
     private func window(_ random: inout TestRandom) -> Bool {
-        let channels = random.int(1...70)
-        let columns = random.int(0...15) == 0 ? random.int(250...600) : random.int(0...6)
-        let rows = random.int(0...4)
+        let channels = random.int(1...140)
+        let size = random.int(0...3) == 0 ? random.int(2...3) : nil
+        let columns = size ?? (random.int(0...15) == 0 ? random.int(250...600) : random.int(0...6))
+        let rows = size ?? random.int(0...4)
         let columnStride = channels + random.int(0...4)
         let rowStride = columnStride * columns + random.int(0...9)
         let input = random.int8s(rows * rowStride + channels + Packing.readAheadBytes, extremes: random.int(0...3) == 0)

@@ -155,6 +155,28 @@ final class SelectionTests: XCTestCase {
         XCTAssertEqual([name(3, isTransposed: true), name(3, .init())], [tiles, tiles])
     }
 
+    func testWholeRowsOnARM() throws {
+        func name(_ features: CPUFeatures, _ traits: Packing.WeightTraits) throws -> String {
+            Convolution(depthwise, traits: traits, kernels: try KernelSet(features: features)).kernel.name
+        }
+        let neon = "swiftlet_depthwise3x3_s8_1x8__neon", dotprod = "swiftlet_depthwise3x3_s8_2x8__dotprod"
+        let cpus: [(CPUFeatures, String)] = [
+            ([.neon], neon), ([.neon, .aarch64], neon), ([.neon, .aarch64, .dotprod], dotprod),
+            ([.neon, .aarch64, .dotprod, .i8mm], dotprod),
+        ]
+        for (features, kernel) in cpus {
+            XCTAssertEqual(try name(features, .init(hasSmallScales: true)), kernel)
+            XCTAssertEqual(try name(features, .init(containsMinus128: true, hasSmallScales: true)), kernel)
+            XCTAssertEqual(try name(features, .init(hasOffset: true, hasSmallScales: true)), kernel)
+        }
+        var wide = depthwise
+        (wide.kernelHeight, wide.kernelWidth) = (5, 5)
+        let traits = Packing.WeightTraits(hasOffset: true, hasSmallScales: true)
+        XCTAssertEqual(
+            Convolution(wide, traits: traits, kernels: try KernelSet(features: cpus[2].0)).kernel.name,
+            "swiftlet_depthwise5x5_s8_2x8__dotprod")
+    }
+
     func testForcing() throws {
         let set = try KernelSet(features: [.neon, .aarch64, .dotprod], forcing: .neon)
         XCTAssertEqual(set.isa, .neon)

@@ -298,10 +298,10 @@ typedef struct {
     int32_t highest;
 } swiftlet_depthwise_s8_arguments;
 
-// Arguments of `rows` whole output rows, from `firstRow` on, of an int8 depthwise convolution whose kernel is 3 x 3 or 5 x 5
-// with a horizontal stride of 1 or 2 and no horizontal dilation. Output (y, x) reads input row y * strideY - padTop +
-// ky * dilationY and column x * strideX - padLeft + kx, `padding` (16 bytes) outside the input. Otherwise as above, with
-// scales that take no accumulator out of ±2^30. `output` is row `firstRow`, column 0. padLeft >= 0.
+// Arguments of `rows` whole output rows, from `firstRow` on, of an int8 depthwise convolution whose kernel is 3 x 3 or
+// 5 x 5 with a horizontal stride of 1 or 2 and no horizontal dilation. Output (y, x) reads input row y * strideY - padTop
+// + ky * dilationY and column x * strideX - padLeft + kx, `padding` (16 equal bytes) outside the input. Otherwise as
+// above, with scales that take no accumulator out of ±2^30. `output` is row `firstRow`, column 0. padLeft >= 0.
 typedef struct {
     const int8_t *input;
     intptr_t inputPixelStride;
