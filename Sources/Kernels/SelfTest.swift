@@ -250,13 +250,18 @@ struct KernelTest {
     private func convolution(
         _ kernels: KernelSet, _ random: inout TestRandom, _ number: Int, depthwise: Bool
     ) -> Bool {
-        let g =
+        var g =
             kernel.isDepthwiseRows
             ? random.rowsGeometry(kernel)
             : kernel.isWinograd
                 ? random.winogradGeometry()
                 : kernel.family == .winogradInt8 ? random.winogradBlockGeometry() : random.geometry(depthwise: depthwise)
-        let inputStride = g.inputChannels + random.int(0...5)
+        // Few channels and many: taps that are joined, and loops that are unrolled.
+        if !depthwise && !kernel.isWinograd {
+            if number % 8 == 1 { g.inputChannelsPerGroup = random.int(1...3) * (g.groups > 1 ? 2 : 1) }
+            if number % 8 == 2 { g.inputChannelsPerGroup = 16 * random.int(1...8) }
+        }
+        let inputStride = g.inputChannels + max(0, random.int(-2...5))
         let outputStride = g.outputChannels + random.int(0...5)
         let extremes = random.int(0...3) == 0
         let inputCount = g.inputHeight * g.inputWidth * inputStride
