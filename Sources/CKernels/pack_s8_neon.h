@@ -29,16 +29,16 @@ SWIFTLET_INLINE int32_t joined_quads(const swiftlet_pack_s8_arguments *a) {
     return a->flatInputs ? (a->taps * a->flatInputs + 3) / 4 : a->taps * a->quads;
 }
 
-// One tap after the other of the pixel whose first tap is (y0, x0). From left to right: what a copy writes past its end,
-// the next one replaces.
+// One tap after the other of the pixel whose first tap is (y0, x0). From left to right: what a copy writes past its
+// end, the next one replaces.
 SWIFTLET_INLINE void join_pixel(
     const swiftlet_image_s8 image, const intptr_t tapBytes, int8_t *output, int32_t y0, int32_t x0) {
     const int32_t taps = image.kernelWidth;
     const intptr_t rowBytes = taps * tapBytes, rowStride = image.width * image.pixelStride;
+    const int32_t lastX = image.width - taps, lastY = image.height - (image.kernelHeight - 1) * image.dilationY - 1;
     const int isRun = taps == 1 || (image.dilationX == 1 && image.pixelStride == tapBytes);
     const int8_t *input = image.input + (y0 * rowStride + x0 * image.pixelStride);
-    if (isRun && y0 >= 0 && x0 >= 0 && x0 + taps <= image.width
-        && y0 + (image.kernelHeight - 1) * image.dilationY < image.height) {
+    if (isRun && ((lastY - y0) | (lastX - x0) | y0 | x0) >= 0) {
         const intptr_t step = image.dilationY * rowStride;
         if (rowBytes <= 32) {
             for (int32_t ky = image.kernelHeight; ky > 0; ky--, output += rowBytes, input += step) {
@@ -99,7 +99,8 @@ SWIFTLET_INLINE void step_position(const swiftlet_image_s8 *image, pack_position
     }
 }
 
-// Packs `quads` quads of four pixels' rows at `output`, four quads at a time 128 bytes apart. Reads and writes whole fours.
+// Packs `quads` quads of four pixels' rows at `output`, four quads at a time 128 bytes apart. Reads and writes whole
+// fours.
 typedef void (*pack_rows)(const int8_t *const *rows, int8_t *output, int32_t quads);
 
 // Four pixels whose first taps are `position`s, straight from the image: taps hold whole fours of quads.
@@ -116,24 +117,36 @@ SWIFTLET_INLINE void pack_taps(
         first[p] = image.input + (y * rowStride + x * image.pixelStride);
         isInside &= (uint32_t)y < (uint32_t)lastY & (uint32_t)x < (uint32_t)lastX;
     }
-    const int isRun = isInside && image.dilationX == 1 && image.pixelStride == 4 * (intptr_t)tapQuads;
-    const int32_t step = isRun ? image.kernelWidth : 1, quads = step * tapQuads;
+    const intptr_t rowStep = image.dilationY * rowStride;
+    if (isInside && image.dilationX == 1 && image.pixelStride == 4 * (intptr_t)tapQuads) {
+        const int32_t quads = image.kernelWidth * tapQuads;
+        for (int32_t ky = image.kernelHeight; ky > 0; ky--, output += (intptr_t)quadBytes * quads) {
+            pack(first, output, quads);
+            SWIFTLET_UNROLL for (int p = 0; p < 4; p++) first[p] += rowStep;
+        }
+        return;
+    }
+    const intptr_t columnStep = image.dilationX * image.pixelStride;
     for (int32_t ky = 0; ky < image.kernelHeight; ky++) {
         // Columns that count as inside: none of a row outside.
-        uint32_t width[4];
+        uint32_t width[4], x[4];
+        const int8_t *inside[4];
         SWIFTLET_UNROLL for (int p = 0; p < 4; p++) {
             const int32_t y = position[p].y0 + ky * image.dilationY;
             width[p] = (uint32_t)y < (uint32_t)image.height ? (uint32_t)image.width : 0;
+            __asm__("" : "+r"(width[p]));
+            x[p] = (uint32_t)position[p].x0;
+            inside[p] = first[p];
+            first[p] += rowStep;
         }
-        for (int32_t kx = 0; kx < image.kernelWidth; kx += step, output += (intptr_t)quadBytes * quads) {
-            const int32_t columns = kx * image.dilationX;
-            const intptr_t offset = ky * image.dilationY * rowStride + columns * image.pixelStride;
+        for (int32_t kx = image.kernelWidth; kx > 0; kx--, output += (intptr_t)quadBytes * tapQuads) {
             const int8_t *rows[4];
             SWIFTLET_UNROLL for (int p = 0; p < 4; p++) {
-                rows[p] = first[p] + offset;
-                if (!isInside && (uint32_t)(position[p].x0 + columns) >= width[p]) rows[p] = image.padding;
+                rows[p] = x[p] < width[p] ? inside[p] : image.padding;
+                x[p] += (uint32_t)image.dilationX;
+                inside[p] += columnStep;
             }
-            pack(rows, output, quads);
+            pack(rows, output, tapQuads);
         }
     }
 }
@@ -167,6 +180,7 @@ SWIFTLET_INLINE void pack_tiles(const swiftlet_pack_s8_arguments *a, pack_rows p
         return;
     }
     const swiftlet_image_s8 image = a->image;
+    const intptr_t tapBytes = tap_bytes(a);
     const int joins = a->flatInputs || (a->taps > 1 && a->quads % 4);
     const int32_t quads = joined_quads(a);
     const intptr_t tileBytes = (intptr_t)((quads + 3) / 4) * (4 * quadBytes);
@@ -174,7 +188,8 @@ SWIFTLET_INLINE void pack_tiles(const swiftlet_pack_s8_arguments *a, pack_rows p
         && image.padLeft == 0 && image.outputWidth == image.width && image.outputHeight == image.height;
     pack_position next = first_position(a);
     const int8_t *pixel = image.input + a->firstPixel * image.pixelStride;
-    int8_t *output = a->output;
+    int8_t *output = a->output, *joined[4];
+    SWIFTLET_UNROLL for (int p = 0; p < 4; p++) joined[p] = a->joined + 4 * p * (intptr_t)quads;
     intptr_t outputStep = halfBytes, nextStep = tileBytes - halfBytes;
     for (int32_t left = a->pixels; left > 0; left -= 4) {
         const int8_t *rows[4];
@@ -191,11 +206,8 @@ SWIFTLET_INLINE void pack_tiles(const swiftlet_pack_s8_arguments *a, pack_rows p
                 if (p + 1 < left) step_position(&image, &next);
             }
             if (joins) {
-                SWIFTLET_UNROLL for (int p = 0; p < 4; p++) rows[p] = a->joined + 4 * p * (intptr_t)quads;
-                for (int p = 0; p < 4; p++) {
-                    join_pixel(image, tap_bytes(a), a->joined + 4 * p * (intptr_t)quads, position[p].y0, position[p].x0);
-                }
-                pack(rows, output, quads);
+                for (int p = 0; p < 4; p++) join_pixel(image, tapBytes, joined[p], position[p].y0, position[p].x0);
+                pack((const int8_t *const *)joined, output, quads);
             } else {
                 pack_taps(image, a->quads, position, output, pack);
             }
@@ -224,10 +236,12 @@ SWIFTLET_INLINE void join_pixels(const swiftlet_pack_s8_arguments *a, const int 
     }
 }
 
-// Four quads of four pixels at a time go from `element`-wise rows to interleaved ones.
+// Defines a `pack_rows` that interleaves four pixels element by element.
 #define SWIFTLET_PACK_ROWS(name, vectors, element, load, store)                                   \
     SWIFTLET_INLINE void name(const int8_t *const *rows, int8_t *output, int32_t quads) {                 \
         const int8_t *x[4] = {rows[0], rows[1], rows[2], rows[3]};                                        \
+        intptr_t step = 128;                                                                              \
+        SWIFTLET_STEPPED(step);                                                                           \
         for (; quads >= 16; quads -= 16) {                                                                \
             SWIFTLET_UNROLL for (int half = 0; half < 64; half += 32) {                                   \
                 vectors v0, v1;                                                                           \
@@ -236,10 +250,10 @@ SWIFTLET_INLINE void join_pixels(const swiftlet_pack_s8_arguments *a, const int 
                     v1.val[p] = load((const element *)(x[p] + half + 16));                                \
                 }                                                                                         \
                 store((element *)output, v0);                                                             \
-                output += 128;                                                                            \
+                output += step;                                                                           \
                 SWIFTLET_STEPPED(output);                                                                 \
                 store((element *)output, v1);                                                             \
-                output += 128;                                                                            \
+                output += step;                                                                           \
                 SWIFTLET_STEPPED(output);                                                                 \
             }                                                                                             \
             SWIFTLET_UNROLL for (int p = 0; p < 4; p++) x[p] += 64;                                       \
@@ -251,6 +265,6 @@ SWIFTLET_INLINE void join_pixels(const swiftlet_pack_s8_arguments *a, const int 
                 x[p] += 16;                                                                               \
             }                                                                                             \
             store((element *)output, v);                                                                  \
-            output += 128;                                                                                \
+            output += step;                                                                               \
         }                                                                                                 \
     }
