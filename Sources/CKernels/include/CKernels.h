@@ -182,12 +182,11 @@ typedef struct {
     int32_t highest;
 } swiftlet_gemm_tiles_arguments;
 
-// How gemmchain_s8 may sum the products of four consecutive quads of one tap in 16 bits, for any inputs.
+// How gemmchain_s8 may sum the products of four consecutive quads of one tap in 16 bits, for any inputs. Below
+// SWIFTLET_STEP_QUADS a step is a set: bit i says that channels 2 i and 2 i + 1 sum two quads and two, else four.
 enum {
-    SWIFTLET_STEP_FOUR = 0,    // all four quads in one sum
-    SWIFTLET_STEP_TWO = 1,     // two quads a sum
-    SWIFTLET_STEP_ONE = 2,     // every quad by itself
-    SWIFTLET_STEP_END = 3,     // no four quads are left of this tap
+    SWIFTLET_STEP_QUADS = 16,    // every quad by itself
+    SWIFTLET_STEP_END = 18,      // no four quads are left of this tap
 };
 
 // Writes for each panel and tap quads / 4 steps and an end.
