@@ -30,13 +30,12 @@ typedef struct {
     int32_t bias[16];    // of eight channels, twice
     float scale[8];
     output_range_neon range;
-    int isClamped;
 } panel_constants;
 
 // Bias, scales and range, and what follows from them.
 SWIFTLET_DOTPROD_INLINE void finish_tile(
     const swiftlet_gemm_tiles_arguments *a, int8_t *output, int32_t channels, const int32x4_t *sum, const int tile,
-    int32_t valid, const panel_constants *constants) {
+    int32_t valid, int isClamped, const panel_constants *constants) {
     const float32x4_t scale0 = vld1q_f32(constants->scale), scale1 = vld1q_f32(constants->scale + 4);
     const output_range_neon *range = &constants->range;
     int8x16_t values[4];
@@ -46,7 +45,7 @@ SWIFTLET_DOTPROD_INLINE void finish_tile(
             scaled(sum[2 * p], scale0), scaled(sum[2 * p + 1], scale1), scaled(sum[2 * next], scale0),
             scaled(sum[2 * next + 1], scale1), *range);
     }
-    if (constants->isClamped) {
+    if (isClamped) {
         SWIFTLET_UNROLL for (int p = 0; p < tile; p += 2) values[p / 2] = clamped16(values[p / 2], *range);
     }
     store_pixels(output, a->outputPixelStride, values, tile, valid, channels);
@@ -68,17 +67,17 @@ SWIFTLET_DOTPROD_INLINE void finish_tile(
 
 // One panel by the first `valid` of the 8 pixels of a packed tile.
 SWIFTLET_DOTPROD_INLINE void gemm_tile(
-    const swiftlet_gemm_tiles_arguments *a, const int8_t *x, const int8_t *w, int8_t *output, const int32_t *pixelBias,
-    int32_t channels, int32_t valid, const panel_constants *constants) {
+    const swiftlet_gemm_tiles_arguments *a, int32_t quads, const int8_t *x, const int8_t *w, int8_t *output,
+    const int32_t *pixelBias, int32_t channels, int32_t valid, int isClamped, const panel_constants *constants) {
     SWIFTLET_DECLARE_SUMS;
     SWIFTLET_BEGIN_SUMS(constants->bias);
-    const int32_t sixteens = a->quads >> 4, fours = a->quads >> 2 & 3;
+    const int32_t sixteens = quads >> 4, fours = quads >> 2 & 3;
     if (sixteens) {
         SWIFTLET_ADD_QUADS("// MCA gemmpacked_s8_8x8__dotprod 4096\n", SWIFTLET_SIXTEEN_QUADS, sixteens, x, w);
     }
     if (fours) SWIFTLET_ADD_QUADS("", SWIFTLET_FIRST_LOADS SWIFTLET_FOUR_QUADS, fours, x, w);
     int32x4_t sum[16] = {s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15};
-    for (int32_t q = a->quads & 3; q > 0; q--) {
+    for (int32_t q = quads & 3; q > 0; q--) {
         const int8x16_t w0 = vld1q_s8(w), w1 = vld1q_s8(w + 16);
         w += 32;
         add_quad(sum, 4, w0, w1, vld1q_s8(x));
@@ -92,13 +91,13 @@ SWIFTLET_DOTPROD_INLINE void gemm_tile(
             sum[2 * p + 1] = vaddq_s32(sum[2 * p + 1], addend);
         }
     }
-    finish_tile(a, output, channels, sum, 8, valid, constants);
+    finish_tile(a, output, channels, sum, 8, valid, isClamped, constants);
 }
 
 // One panel by the first `tile` pixels, 1 or 4, of a packed tile.
 SWIFTLET_DOTPROD_INLINE void gemm_part(
     const swiftlet_gemm_tiles_arguments *a, const int8_t *x, const int8_t *w, int8_t *output, const int32_t *pixelBias,
-    int32_t channels, const int tile, int32_t valid, const panel_constants *constants) {
+    int32_t channels, const int tile, int32_t valid, int isClamped, const panel_constants *constants) {
     int32x4_t sum[8];
     const int32x4_t bias0 = vld1q_s32(constants->bias), bias1 = vld1q_s32(constants->bias + 4);
     SWIFTLET_UNROLL for (int p = 0; p < tile; p++) {
@@ -125,7 +124,7 @@ SWIFTLET_DOTPROD_INLINE void gemm_part(
         w += 32;
         x += 16;
     }
-    finish_tile(a, output, channels, sum, tile, valid, constants);
+    finish_tile(a, output, channels, sum, tile, valid, isClamped, constants);
 }
 
 // A tile of 8 pixels is packed as [four quads][four pixels, twice][quad 0..<4][pixel 0..<4][input 0..<4]: SDOT by element
@@ -133,8 +132,9 @@ SWIFTLET_DOTPROD_INLINE void gemm_part(
 SWIFTLET_DOTPROD void swiftlet_gemmpacked_s8_8x8__dotprod(const swiftlet_gemm_tiles_arguments *a) {
     panel_constants constants;
     constants.range = output_range(a->zeroPoint, a->lowest, a->highest);
-    constants.isClamped = clamps(a);
-    const intptr_t tileBytes = (intptr_t)((a->quads + 3) / 4) * 128;
+    const int isClamped = clamps(a);
+    const int32_t quads = a->quads;
+    const intptr_t tileBytes = (intptr_t)((quads + 3) / 4) * 128, tileStride = 8 * a->outputPixelStride;
     const int8_t *w = a->weights;
     for (int32_t o = 0; o < a->channels; o += 8, w += (intptr_t)32 * a->quads) {
         memcpy(constants.bias, a->bias + o, 32);
@@ -145,16 +145,24 @@ SWIFTLET_DOTPROD void swiftlet_gemmpacked_s8_8x8__dotprod(const swiftlet_gemm_ti
         const int32_t *pixelBias = a->pixelBias;
         int8_t *output = a->output + o;
         int32_t left = a->pixels;
+        // Most tiles, without a look at what the others need.
+        if (channels >= 8 && !pixelBias && !isClamped) {
+            for (; left >= 8; left -= 8) {
+                gemm_tile(a, quads, x, w, output, 0, 8, 8, 0, &constants);
+                x += tileBytes;
+                output += tileStride;
+            }
+        }
         for (; left > 4; left -= 8) {
-            gemm_tile(a, x, w, output, pixelBias, channels, left < 8 ? left : 8, &constants);
+            gemm_tile(a, quads, x, w, output, pixelBias, channels, left < 8 ? left : 8, isClamped, &constants);
             x += tileBytes;
-            output += 8 * a->outputPixelStride;
+            output += tileStride;
             if (pixelBias) pixelBias += 8;
         }
         if (left > 1) {
-            gemm_part(a, x, w, output, pixelBias, channels, 4, left, &constants);
+            gemm_part(a, x, w, output, pixelBias, channels, 4, left, isClamped, &constants);
         } else if (left > 0) {
-            gemm_part(a, x, w, output, pixelBias, channels, 1, 1, &constants);
+            gemm_part(a, x, w, output, pixelBias, channels, 1, 1, isClamped, &constants);
         }
     }
 }

@@ -46,13 +46,12 @@ typedef struct {
     float scale[16];
     output_range_neon range;
     uint8x16_t order;
-    int isClamped;
 } panel_constants;
 
 // `pairs` times two pixels; an accumulator has two channels of both.
 SWIFTLET_I8MM_INLINE void finish_tile(
     const swiftlet_gemm_tiles_arguments *a, int8_t *output, const int32_t *pixelBias, int32_t channels, int32x4_t *sum,
-    const int pairs, int32_t valid, const panel_constants *constants) {
+    const int pairs, int32_t valid, int isClamped, const panel_constants *constants) {
     if (pixelBias) {
         SWIFTLET_UNROLL for (int p = 0; p < pairs; p++) {
             const int32_t first = 2 * p < valid ? pixelBias[2 * p] : 0;
@@ -73,7 +72,7 @@ SWIFTLET_I8MM_INLINE void finish_tile(
                 scaled(sum[4 * p + 3], scale[3]), *range),
             order);
     }
-    if (constants->isClamped) {
+    if (isClamped) {
         SWIFTLET_UNROLL for (int p = 0; p < pairs; p++) values[p] = clamped16(values[p], *range);
     }
     store_pixels(output, a->outputPixelStride, values, 2 * pairs, valid, channels);
@@ -93,24 +92,23 @@ SWIFTLET_I8MM_INLINE void finish_tile(
 
 // One panel by the first `valid` of the 8 pixels of a packed tile.
 SWIFTLET_I8MM_INLINE void gemm_tile(
-    const swiftlet_gemm_tiles_arguments *a, const int8_t *x, int8_t *output, const int32_t *pixelBias, int32_t channels,
-    int32_t valid, const panel_constants *constants) {
-    const int8_t *w = a->panel;
+    const swiftlet_gemm_tiles_arguments *a, int32_t quads, const int8_t *x, const int8_t *w, int8_t *output,
+    const int32_t *pixelBias, int32_t channels, int32_t valid, int isClamped, const panel_constants *constants) {
     SWIFTLET_DECLARE_SUMS;
     SWIFTLET_BEGIN_SUMS(constants->bias);
-    const int32_t sixteens = a->quads >> 4, fours = ((a->quads & 15) + 3) >> 2;
+    const int32_t sixteens = quads >> 4, fours = ((quads & 15) + 3) >> 2;
     if (sixteens) {
         SWIFTLET_ADD_QUADS("// MCA gemmpacked_s8_8x8__i8mm 4096\n", SWIFTLET_SIXTEEN_QUADS, sixteens, x, w);
     }
     if (fours) SWIFTLET_ADD_QUADS("", SWIFTLET_FIRST_LOADS SWIFTLET_FOUR_QUADS, fours, x, w);
     int32x4_t sum[16] = {s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15};
-    finish_tile(a, output, pixelBias, channels, sum, 4, valid, constants);
+    finish_tile(a, output, pixelBias, channels, sum, 4, valid, isClamped, constants);
 }
 
 // One panel by the first `pairs` of two pixels, 1 or 2, of a packed tile.
 SWIFTLET_I8MM_INLINE void gemm_part(
     const swiftlet_gemm_tiles_arguments *a, const int8_t *x, int8_t *output, const int32_t *pixelBias, int32_t channels,
-    const int pairs, int32_t valid, const panel_constants *constants) {
+    const int pairs, int32_t valid, int isClamped, const panel_constants *constants) {
     const int8_t *w = a->panel;
     int32x4_t sum[8];
     SWIFTLET_UNROLL for (int i = 0; i < 4 * pairs; i++) sum[i] = vld1q_s32(constants->bias + i % 4 * 4);
@@ -125,7 +123,7 @@ SWIFTLET_I8MM_INLINE void gemm_part(
         SWIFTLET_UNROLL for (int i = 0; i < 4 * pairs; i++) sum[i] = vmmlaq_s32(sum[i], v.val[i / 4], w0.val[i % 4]);
         SWIFTLET_UNROLL for (int i = 0; i < 4 * pairs; i++) sum[i] = vmmlaq_s32(sum[i], v.val[2 + i / 4], w1.val[i % 4]);
     }
-    finish_tile(a, output, pixelBias, channels, sum, pairs, valid, constants);
+    finish_tile(a, output, pixelBias, channels, sum, pairs, valid, isClamped, constants);
 }
 
 // A tile of 8 pixels is packed as [four quads][four pixels, twice][two quads, twice][pixel 0..<4][input 0..<8].
@@ -135,8 +133,9 @@ SWIFTLET_I8MM void swiftlet_gemmpacked_s8_8x8__i8mm(const swiftlet_gemm_tiles_ar
     panel_constants constants;
     constants.range = output_range(a->zeroPoint, a->lowest, a->highest);
     constants.order = vld1q_u8(orderBytes);
-    constants.isClamped = clamps(a);
-    const intptr_t tileBytes = (intptr_t)((a->quads + 3) / 4) * 128;
+    const int isClamped = clamps(a);
+    const int32_t quads = a->quads;
+    const intptr_t tileBytes = (intptr_t)((quads + 3) / 4) * 128, tileStride = 8 * a->outputPixelStride;
     const int8_t *w = a->weights;
     for (int32_t o = 0; o < a->channels; o += 8, w += (intptr_t)32 * a->quads) {
         zip_panel(w, a->panel, a->quads);
@@ -149,16 +148,24 @@ SWIFTLET_I8MM void swiftlet_gemmpacked_s8_8x8__i8mm(const swiftlet_gemm_tiles_ar
         const int32_t *pixelBias = a->pixelBias;
         int8_t *output = a->output + o;
         int32_t left = a->pixels;
+        // Most tiles, without a look at what the others need.
+        if (channels >= 8 && !pixelBias && !isClamped) {
+            for (; left >= 8; left -= 8) {
+                gemm_tile(a, quads, x, a->panel, output, 0, 8, 8, 0, &constants);
+                x += tileBytes;
+                output += tileStride;
+            }
+        }
         for (; left > 4; left -= 8) {
-            gemm_tile(a, x, output, pixelBias, channels, left < 8 ? left : 8, &constants);
+            gemm_tile(a, quads, x, a->panel, output, pixelBias, channels, left < 8 ? left : 8, isClamped, &constants);
             x += tileBytes;
-            output += 8 * a->outputPixelStride;
+            output += tileStride;
             if (pixelBias) pixelBias += 8;
         }
         if (left > 2) {
-            gemm_part(a, x, output, pixelBias, channels, 2, left, &constants);
+            gemm_part(a, x, output, pixelBias, channels, 2, left, isClamped, &constants);
         } else if (left > 0) {
-            gemm_part(a, x, output, pixelBias, channels, 1, left, &constants);
+            gemm_part(a, x, output, pixelBias, channels, 1, left, isClamped, &constants);
         }
     }
 }
