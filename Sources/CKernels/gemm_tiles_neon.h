@@ -26,8 +26,8 @@ SWIFTLET_INLINE void store_high_stepping(int8_t **output, int8x16_t values, intp
 // Marks an inner loop for tools/bench/arm: name and multiply-accumulates.
 #define SWIFTLET_LOOP(name, work) __asm__ volatile("// MCA " name " " work)
 
-// The loops over tiles of 8 pixels by 8 channels keep sixteen sums in v0...v15 and operands in v16...v31, all there are.
-// The compiler, left to allocate them, spills. Weights of four quads are in v16...v23, packed pixels 0..<4 in v24...v27
+// The loops over tiles of 8 pixels by 8 channels keep sixteen sums in v0...v15 and operands in v16...v31: all there are;
+// the compiler, left to allocate them, spills. Weights of four quads are in v16...v23, packed pixels 0..<4 in v24...v27
 // and 4..<8 in v28...v31. A kernel defines what multiplies them, as text:
 //   SWIFTLET_FIRST_LOW     v0...v7 += what it is of v16...v19 and v24...v27
 //   SWIFTLET_FIRST_HIGH    v8...v15 += the same of v16...v19 and v28...v31

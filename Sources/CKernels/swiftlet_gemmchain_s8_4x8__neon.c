@@ -1,9 +1,9 @@
 #if defined(__aarch64__)
 #include "gemm_tiles_neon.h"
 
-// Four quads of eight channels by four pixels, in assembly: all registers are in use. Sums are in v0...v15, four a pixel:
-// of channels 0 and 1, 2 and 3, 4 and 5, 6 and 7, two partial sums of each. Weights are in v16...v23, LD4R spreads four
-// quads of a pixel over v24...v27, products are summed in v28...v31.
+// Four quads of eight channels by four pixels, in assembly: all registers are in use. Sums are in v0...v15, four a
+// pixel: of channels 0 and 1, 2 and 3, 4 and 5, 6 and 7, two partial sums of each. Weights are in v16...v23, LD4R spreads
+// four quads of a pixel over v24...v27, products are summed in v28...v31.
 #define SWIFTLET_PRODUCTS(op0, op1, op2, op3, low, high, x)                                      \
     op0 " v28.8h, v" #low ".8b, v" #x ".8b\n" op1 "2 v29.8h, v" #low ".16b, v" #x ".16b\n"       \
     op2 " v30.8h, v" #high ".8b, v" #x ".8b\n" op3 "2 v31.8h, v" #high ".16b, v" #x ".16b\n"

@@ -32,7 +32,7 @@ typedef struct {
     output_range_neon range;
 } panel_constants;
 
-// Bias, scales and range, and what follows from them.
+// Scales, rounds and stores eight channels of `tile` pixels.
 SWIFTLET_DOTPROD_INLINE void finish_tile(
     const swiftlet_gemm_tiles_arguments *a, int8_t *output, int32_t channels, const int32x4_t *sum, const int tile,
     int32_t valid, int isClamped, const panel_constants *constants) {
@@ -51,6 +51,7 @@ SWIFTLET_DOTPROD_INLINE void finish_tile(
     store_pixels(output, a->outputPixelStride, values, tile, valid, channels);
 }
 
+// A quad of eight channels by one pixel, by the numbers of the registers.
 #define SWIFTLET_PIXEL(sum0, sum1, w0, w1, x, lane)                              \
     "sdot v" #sum0 ".4s, v" #w0 ".16b, v" #x ".4b[" #lane "]\n"                  \
     "sdot v" #sum1 ".4s, v" #w1 ".16b, v" #x ".4b[" #lane "]\n"

@@ -48,7 +48,7 @@ typedef struct {
     uint8x16_t order;
 } panel_constants;
 
-// `pairs` times two pixels; an accumulator has two channels of both.
+// Scales, rounds and stores eight channels of `pairs` times two pixels; an accumulator has two channels of both.
 SWIFTLET_I8MM_INLINE void finish_tile(
     const swiftlet_gemm_tiles_arguments *a, int8_t *output, const int32_t *pixelBias, int32_t channels, int32x4_t *sum,
     const int pairs, int32_t valid, int isClamped, const panel_constants *constants) {
@@ -78,6 +78,7 @@ SWIFTLET_I8MM_INLINE void finish_tile(
     store_pixels(output, a->outputPixelStride, values, 2 * pairs, valid, channels);
 }
 
+// Two pixels by eight channels, by the numbers of the registers.
 #define SWIFTLET_PAIR(sum0, sum1, sum2, sum3, w0, w1, w2, w3, x)                              \
     "smmla v" #sum0 ".4s, v" #x ".16b, v" #w0 ".16b\n smmla v" #sum1 ".4s, v" #x ".16b, v" #w1 ".16b\n" \
     "smmla v" #sum2 ".4s, v" #x ".16b, v" #w2 ".16b\n smmla v" #sum3 ".4s, v" #x ".16b, v" #w3 ".16b\n"
@@ -120,8 +121,10 @@ SWIFTLET_I8MM_INLINE void gemm_part(
         w += 64;
         SWIFTLET_STEPPED(w);
         x += 128;
-        SWIFTLET_UNROLL for (int i = 0; i < 4 * pairs; i++) sum[i] = vmmlaq_s32(sum[i], v.val[i / 4], w0.val[i % 4]);
-        SWIFTLET_UNROLL for (int i = 0; i < 4 * pairs; i++) sum[i] = vmmlaq_s32(sum[i], v.val[2 + i / 4], w1.val[i % 4]);
+        SWIFTLET_UNROLL for (int i = 0; i < 4 * pairs; i++) {
+            sum[i] = vmmlaq_s32(sum[i], v.val[i / 4], w0.val[i % 4]);
+            sum[i] = vmmlaq_s32(sum[i], v.val[2 + i / 4], w1.val[i % 4]);
+        }
     }
     finish_tile(a, output, pixelBias, channels, sum, pairs, valid, isClamped, constants);
 }

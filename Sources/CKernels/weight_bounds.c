@@ -3,8 +3,8 @@
 
 enum { lanes = 32, pairLanes = 8, group = 4 };
 
-// Whether sums of `count` products, one of each quad, fit 16 bits in every lane of two channels, for any inputs from -128
-// to 127.
+// Whether sums of `count` products, one of each quad, fit 16 bits in every lane of two channels, for any inputs from
+// -128 to 127.
 static int fits(const int8_t *weights, int count) {
     int32_t least = 0, most = 0;
     for (int lane = 0; lane < pairLanes; lane++) {

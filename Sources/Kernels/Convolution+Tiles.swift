@@ -210,7 +210,9 @@ extension Convolution {
             activations: (scratch + tileLayout.packedOffset).assumingMemoryBound(to: Int8.self),
             rows: (scratch + tileLayout.rowsOffset).assumingMemoryBound(to: UnsafePointer<Int8>?.self),
             weights: weights + packedChannel * tileLayout.depth * Packing.quadWidth,
-            steps: a.prepared.map { $0.assumingMemoryBound(to: UInt8.self) + (flatByteCount + packedPanel * panelStepBytes) },
+            steps: a.prepared.map {
+                $0.assumingMemoryBound(to: UInt8.self) + (flatByteCount + packedPanel * panelStepBytes)
+            },
             bias: a.bias + packedChannel,
             pixelBias: a.weightOffset == 0
                 ? nil : UnsafePointer((scratch + tileLayout.pixelBiasOffset).assumingMemoryBound(to: Int32.self)),
