@@ -1,12 +1,13 @@
 #pragma STDC FP_CONTRACT OFF
 #include "CKernels.h"
 
-enum { lanes = 32, group = 4 };
+enum { lanes = 32, pairLanes = 8, group = 4 };
 
-// Whether sums of `count` products, one of each quad, fit 16 bits in every lane, for any inputs from -128 to 127.
+// Whether sums of `count` products, one of each quad, fit 16 bits in every lane of two channels, for any inputs from
+// -128 to 127.
 static int fits(const int8_t *weights, int count) {
     int32_t least = 0, most = 0;
-    for (int lane = 0; lane < lanes; lane++) {
+    for (int lane = 0; lane < pairLanes; lane++) {
         int32_t low = 0, high = 0;
         for (int quad = 0; quad < count; quad++) {
             const int32_t weight = weights[quad * lanes + lane];
@@ -19,18 +20,21 @@ static int fits(const int8_t *weights, int count) {
     return least >= INT16_MIN && most <= INT16_MAX;
 }
 
+// The step of four quads.
+static uint8_t chain_step(const int8_t *weights) {
+    int step = 0;
+    for (int pair = 0; pair < lanes / pairLanes; pair++, weights += pairLanes) {
+        if (fits(weights, 4)) continue;
+        if (!fits(weights, 2) || !fits(weights + 2 * lanes, 2)) return SWIFTLET_STEP_QUADS;
+        step |= 1 << pair;
+    }
+    return (uint8_t)step;
+}
+
 void swiftlet_chain_steps_s8(const int8_t *weights, int32_t panels, int32_t taps, int32_t quads, uint8_t *steps) {
     for (int64_t filter = 0; filter < (int64_t)panels * taps; filter++) {
         int32_t quad = 0;
-        for (; quad + group <= quads; quad += group, weights += group * lanes) {
-            if (fits(weights, 4)) {
-                *steps++ = SWIFTLET_STEP_FOUR;
-            } else if (fits(weights, 2) && fits(weights + 2 * lanes, 2)) {
-                *steps++ = SWIFTLET_STEP_TWO;
-            } else {
-                *steps++ = SWIFTLET_STEP_ONE;
-            }
-        }
+        for (; quad + group <= quads; quad += group, weights += group * lanes) *steps++ = chain_step(weights);
         *steps++ = SWIFTLET_STEP_END;
         weights += (quads - quad) * lanes;
     }

@@ -87,7 +87,7 @@ extension Convolution {
 
     /// Bytes that `prepare` writes, a multiple of 64; 0 where nothing is prepared.
     public var preparedByteCount: Int {
-        if kernel.family == .gemmChainInt8 { return stepByteCount }
+        if kernel.runsOverTiles { return preparedTileByteCount }
         guard let packed else { return 0 }
         return PreparedLayout(geometry, packedLayout, isSorted: packed.scan != nil).byteCount
     }
@@ -96,13 +96,13 @@ extension Convolution {
     /// allocates memory for its own time.
     /// - Precondition: `memory` has `preparedByteCount` bytes, 64-byte aligned.
     public func prepare(weights: UnsafePointer<Int8>, bias: UnsafePointer<Int32>, into memory: UnsafeMutableRawPointer) {
-        if kernel.family == .gemmChainInt8 { return prepareSteps(weights: weights, into: memory) }
+        if kernel.runsOverTiles { return prepareTiles(weights: weights, into: memory) }
         guard let packed else { return }
         let prepared = PreparedLayout(geometry, packedLayout, isSorted: packed.scan != nil)
         var sorted = weights
         if packedLayout.isFlat {
             let flat = (memory + prepared.weightsOffset).assumingMemoryBound(to: Int8.self)
-            flattenWeights(weights, into: flat)
+            flattenWeights(weights, into: flat, depth: packedLayout.depth)
             sorted = UnsafePointer(flat)
         }
         guard let scan = packed.scan else { return }
@@ -117,10 +117,10 @@ extension Convolution {
         scan.entry.pointee.function.scan_s8(&arguments)
     }
 
-    /// Copies packed weights so that the inputs of all taps follow each other without gaps.
-    private func flattenWeights(_ weights: UnsafePointer<Int8>, into flat: UnsafeMutablePointer<Int8>) {
+    /// Copies packed weights so that the inputs of all taps, `depth` quads, follow each other without gaps.
+    func flattenWeights(_ weights: UnsafePointer<Int8>, into flat: UnsafeMutablePointer<Int8>, depth: Int) {
         let g = geometry
-        let panelBytes = packedLayout.depth * Packing.panelWidth * Packing.quadWidth
+        let panelBytes = depth * Packing.panelWidth * Packing.quadWidth
         flat.initialize(repeating: 0, count: g.groups * Packing.panels(g) * panelBytes)
         for channel in 0..<g.outputChannels {
             let (group, o) = channel.quotientAndRemainder(dividingBy: g.outputChannelsPerGroup)

@@ -5,9 +5,14 @@ import CKernels
 /// - `gemmPackedInt8` (SDOT, SMMLA) reads tiles that its packing kernel copied into scratch in its own order;
 /// - `gemmChainInt8` (NEON) reads rows where they lie. Where taps hold a number of quads that its groups of four don't
 ///   divide, the taps of a pixel are copied into one row first.
+///
+/// Taps of one, two or three channels follow each other without gaps in such a row; `prepare` brings the weights into
+/// that order.
 extension Convolution {
     /// Where things lie in a thread's scratch. The same for every instruction set.
     struct TileLayout: Sendable {
+        /// Whether taps of few channels are one row, filled up to quads once.
+        let isFlat: Bool
         /// Quads of all taps.
         let depth: Int
         /// Whether the NEON kernel reads copied rows.
@@ -16,15 +21,12 @@ extension Convolution {
         let blockPixels: Int
         /// Bytes of one pixel in a packed tile.
         let pixelBytes: Int
-        /// Offset of the tap offsets; the row of input zero points lies before them.
-        let offsetsOffset: Int
-        /// Offset of where the first tap of each pixel of a tile reads.
-        let basesOffset: Int
+        /// Offset of the row pointers; the row of input zero points lies before them.
         let rowsOffset: Int
         let pixelBiasOffset: Int
         /// Offset of one panel of weights in SMMLA's order.
         let panelOffset: Int
-        /// Offset of one tile of joined rows.
+        /// Offset of four joined rows.
         let joinedOffset: Int
         let packedOffset: Int
         let byteCount: Int
@@ -36,20 +38,23 @@ extension Convolution {
 
         init(_ g: ConvolutionGeometry) {
             func align(_ n: Int) -> Int { (n + 63) / 64 * 64 }
-            depth = g.taps * Packing.quads(g)
-            joinsTaps = g.taps > 1 && Packing.quads(g) % 4 != 0
+            isFlat = g.inputChannelsPerGroup < Packing.quadWidth && g.taps > 1 && !g.isTransposed
+            depth =
+                isFlat
+                ? (g.taps * g.inputChannelsPerGroup + Packing.quadWidth - 1) / Packing.quadWidth
+                : g.taps * Packing.quads(g)
+            joinsTaps = g.taps > 1 && (isFlat || Packing.quads(g) % 4 != 0)
             pixelBytes = (depth + 3) / 4 * 16
             // What the second-level cache of a small core holds beside a panel of weights.
             let fitting = (192 << 10) / pixelBytes / TileLayout.tile * TileLayout.tile
             let wanted = (g.outputPixels + TileLayout.tile - 1) / TileLayout.tile * TileLayout.tile
             blockPixels = min(max(fitting, TileLayout.tile), 512, wanted)
-            offsetsOffset = align(g.inputChannelsPerGroup + Packing.readAheadBytes)
-            basesOffset = offsetsOffset + align(g.taps * 8)
-            rowsOffset = basesOffset + TileLayout.tile * 8
+            rowsOffset = align(g.inputChannelsPerGroup + Packing.readAheadBytes)
             pixelBiasOffset = rowsOffset + align(g.taps * blockPixels * 8)
             panelOffset = pixelBiasOffset + align(blockPixels * 4)
-            joinedOffset = panelOffset + (depth <= TileLayout.maximumDepth ? align(pixelBytes * Packing.panelWidth) : 0)
-            packedOffset = joinedOffset + (joinsTaps ? align(TileLayout.tile * pixelBytes + 16) : 0)
+            joinedOffset =
+                panelOffset + (depth <= TileLayout.maximumDepth ? align(pixelBytes * Packing.panelWidth + 64) : 0)
+            packedOffset = joinedOffset + (joinsTaps ? align(4 * Packing.quadWidth * depth + 64) : 0)
             byteCount = packedOffset + align(pixelBytes * blockPixels + Packing.readAheadBytes)
         }
     }
@@ -59,15 +64,32 @@ extension Convolution {
         tileLayout.joinsTaps ? tileLayout.depth / 4 + 1 : geometry.taps * (Packing.quads(geometry) / 4 + 1)
     }
 
-    /// Bytes of what `prepareSteps` writes.
-    var stepByteCount: Int { (geometry.groups * Packing.panels(geometry) * panelStepBytes + 63) / 64 * 64 }
+    /// Bytes of flat weights, which lie before the steps.
+    private var flatByteCount: Int {
+        let panelBytes = tileLayout.depth * Packing.panelWidth * Packing.quadWidth
+        return tileLayout.isFlat ? (geometry.groups * Packing.panels(geometry) * panelBytes + 63) / 64 * 64 : 0
+    }
 
-    /// Finds out how far products of these weights can be summed in 16 bits.
-    func prepareSteps(weights: UnsafePointer<Int8>, into memory: UnsafeMutableRawPointer) {
+    /// Bytes of what `prepareTiles` writes.
+    var preparedTileByteCount: Int {
+        let steps = kernel.family == .gemmChainInt8 ? geometry.groups * Packing.panels(geometry) * panelStepBytes : 0
+        return flatByteCount + (steps + 63) / 64 * 64
+    }
+
+    /// Brings weights into the order of flat rows and finds out how far their products can be summed in 16 bits.
+    func prepareTiles(weights: UnsafePointer<Int8>, into memory: UnsafeMutableRawPointer) {
+        var ordered = weights
+        if tileLayout.isFlat {
+            let flat = memory.assumingMemoryBound(to: Int8.self)
+            flattenWeights(weights, into: flat, depth: tileLayout.depth)
+            ordered = UnsafePointer(flat)
+        }
+        if kernel.family != .gemmChainInt8 { return }
         let joins = tileLayout.joinsTaps
         swiftlet_chain_steps_s8(
-            weights, Int32(geometry.groups * Packing.panels(geometry)), joins ? 1 : Int32(geometry.taps),
-            Int32(joins ? tileLayout.depth : Packing.quads(geometry)), memory.assumingMemoryBound(to: UInt8.self))
+            ordered, Int32(geometry.groups * Packing.panels(geometry)), joins ? 1 : Int32(geometry.taps),
+            Int32(joins ? tileLayout.depth : Packing.quads(geometry)),
+            (memory + flatByteCount).assumingMemoryBound(to: UInt8.self))
     }
 
     func runTiles(_ a: ConvolutionArguments, part: Part, scratch: UnsafeMutableRawPointer) {
@@ -82,10 +104,8 @@ extension Convolution {
         let panelRange = byChannels ? part.range(of: panels) : 0..<panels
         if pixelRange.isEmpty || panelRange.isEmpty { return }
         if !g.isPointwise {
-            scratch.initializeMemory(as: Int8.self, repeating: a.inputZeroPoint, count: tileLayout.offsetsOffset)
+            scratch.initializeMemory(as: Int8.self, repeating: a.inputZeroPoint, count: tileLayout.rowsOffset)
         }
-        fillTapOffsets(
-            (scratch + tileLayout.offsetsOffset).assumingMemoryBound(to: Int.self), pixelStride: a.inputPixelStride)
         for group in panelRange.lowerBound / panelsPerGroup...(panelRange.upperBound - 1) / panelsPerGroup {
             let base = group * panelsPerGroup
             let first = max(panelRange.lowerBound - base, 0)
@@ -100,89 +120,58 @@ extension Convolution {
         }
     }
 
-    /// How far every tap's input pixel is from the first tap's, in bytes.
-    private func fillTapOffsets(_ offsets: UnsafeMutablePointer<Int>, pixelStride: Int) {
-        let g = geometry
-        for tap in 0..<g.taps {
-            let position = tap % (g.kernelHeight * g.kernelWidth)
-            let y = position / g.kernelWidth * g.dilationY
-            let x = position % g.kernelWidth * g.dilationX
-            offsets[tap] = (y * g.inputWidth + x) * pixelStride
-        }
-    }
-
     /// Makes the rows or packed tiles of one block of one group, and sums inputs where the weights have an offset.
     private func gatherBlock(
         _ a: ConvolutionArguments, group: Int, pixels: Range<Int>, scratch: UnsafeMutableRawPointer
     ) {
         let g = geometry
         let isChain = kernel.family == .gemmChainInt8
-        let input = a.input + group * g.inputChannelsPerGroup
-        if g.isPointwise && a.weightOffset == 0 {
-            let first = input + pixels.lowerBound * a.inputPixelStride
-            return isChain
-                ? gatherPixels(first, stride: a.inputPixelStride, count: pixels.count, scratch: scratch)
-                : packPixels(first, stride: a.inputPixelStride, count: pixels.count, scratch: scratch)
-        }
-        let tile = kernel.pixels
         let isPacking = !isChain || tileLayout.joinsTaps
-        let offsets = (scratch + tileLayout.offsetsOffset).assumingMemoryBound(to: Int.self)
-        let bases = (scratch + tileLayout.basesOffset).assumingMemoryBound(to: UnsafeRawPointer?.self)
-        var rows = (scratch + tileLayout.rowsOffset).assumingMemoryBound(to: UnsafeRawPointer?.self)
+        let input = a.input + group * g.inputChannelsPerGroup
+        let packed = (scratch + tileLayout.packedOffset).assumingMemoryBound(to: Int8.self)
+        let rowBytes = tileLayout.depth * Packing.quadWidth
+        if isPacking && isChain {
+            gatherPixels(UnsafePointer(packed), stride: rowBytes, count: pixels.count, scratch: scratch)
+        } else if isChain && g.isPointwise {
+            gatherPixels(
+                input + pixels.lowerBound * a.inputPixelStride, stride: a.inputPixelStride, count: pixels.count,
+                scratch: scratch)
+        }
+        var arguments = swiftlet_pack_s8_arguments(
+            image: image(a, group: group, padding: scratch), rows: nil, output: packed,
+            joined: (scratch + tileLayout.joinedOffset).assumingMemoryBound(to: Int8.self),
+            firstPixel: Int32(pixels.lowerBound), pixels: Int32(pixels.count), taps: Int32(g.taps),
+            quads: Int32(Packing.quads(g)), flatInputs: tileLayout.isFlat ? Int32(g.inputChannelsPerGroup) : 0)
+        let needsRows = g.isTransposed || a.weightOffset != 0
+        if isPacking && !needsRows { return pack(&arguments) }
+        if !isPacking && g.isPointwise && !needsRows { return }
+
+        // One tile at a time where its rows are copied, and beside those of the copies or of the pixels.
+        let tile = kernel.pixels
+        let rows = (scratch + tileLayout.rowsOffset).assumingMemoryBound(to: UnsafeRawPointer?.self)
         let pixelBias = (scratch + tileLayout.pixelBiasOffset).assumingMemoryBound(to: Int32.self)
-        let tileBytes = tile * (isChain ? tileLayout.depth * Packing.quadWidth : tileLayout.pixelBytes)
-        var arguments = packArguments(scratch)
-        arguments.step = Int32(clamping: g.dilationX * a.inputPixelStride)
+        let tileBytes = tile * (isChain ? rowBytes : tileLayout.pixelBytes)
+        var table = rows + (isPacking && isChain ? tileLayout.blockPixels : 0)
         var start = pixels.lowerBound
         while start < pixels.upperBound {
             let valid = min(tile, pixels.upperBound - start)
-            let isInside = fillBases(
-                bases, first: start, pixels: valid, tile: tile, input: UnsafeRawPointer(input),
-                pixelStride: a.inputPixelStride)
-            // Rows of one tile at a time where they are copied, then behind those that the block's copies give.
-            let table = rows + (isPacking && isChain ? tile : 0)
-            let needsRows = !isInside || a.weightOffset != 0
-            if needsRows {
-                buildRows(
-                    table, first: start, pixels: valid, tile: tile, input: UnsafeRawPointer(input),
-                    inputPixelStride: a.inputPixelStride, elementBytes: 1, zeroRow: UnsafeRawPointer(scratch))
-            } else if !isPacking {
-                for tap in 0..<g.taps {
-                    let offset = offsets[tap]
-                    for p in 0..<tile { table[tap * tile + p] = bases[p].unsafelyUnwrapped + offset }
-                }
-            }
+            buildRows(
+                table, first: start, pixels: valid, tile: tile, input: UnsafeRawPointer(input),
+                inputPixelStride: a.inputPixelStride, elementBytes: 1, zeroRow: UnsafeRawPointer(scratch))
             if a.weightOffset != 0 {
                 swiftlet_pixel_bias_s8(
                     UnsafePointer(table), Int32(tile), Int32(g.taps), Int32(g.inputChannelsPerGroup), Int32(valid),
                     a.weightOffset, pixelBias + (start - pixels.lowerBound))
             }
             if isPacking {
-                arguments.rows =
-                    needsRows ? UnsafeRawPointer(table).assumingMemoryBound(to: UnsafePointer<Int8>?.self) : nil
+                arguments.rows = UnsafeRawPointer(table).assumingMemoryBound(to: UnsafePointer<Int8>?.self)
                 pack(&arguments)
-                if isChain {
-                    let row = UnsafeRawPointer(arguments.output.unsafelyUnwrapped)
-                    for p in 0..<tile { rows[p] = row + p * tileLayout.depth * Packing.quadWidth }
-                    rows += tile
-                }
                 arguments.output += tileBytes
             } else {
-                rows += tile * g.taps
+                table += tile * g.taps
             }
             start += valid
         }
-    }
-
-    @inline(__always)
-    private func packArguments(_ scratch: UnsafeMutableRawPointer) -> swiftlet_pack_s8_arguments {
-        swiftlet_pack_s8_arguments(
-            rows: nil, bases: (scratch + tileLayout.basesOffset).assumingMemoryBound(to: UnsafePointer<Int8>?.self),
-            offsets: (scratch + tileLayout.offsetsOffset).assumingMemoryBound(to: Int.self), input: nil,
-            inputPixelStride: 0, output: (scratch + tileLayout.packedOffset).assumingMemoryBound(to: Int8.self),
-            joined: (scratch + tileLayout.joinedOffset).assumingMemoryBound(to: Int8.self),
-            pixels: Int32(TileLayout.tile), taps: Int32(geometry.taps), quads: Int32(Packing.quads(geometry)),
-            run: Int32(geometry.kernelWidth), step: 0)
     }
 
     @inline(__always)
@@ -192,19 +181,7 @@ extension Convolution {
         kernel.entry.pointee.function.pack_s8(&arguments)
     }
 
-    /// All tiles of a pointwise convolution.
-    private func packPixels(
-        _ first: UnsafePointer<Int8>, stride: Int, count: Int, scratch: UnsafeMutableRawPointer
-    ) {
-        var arguments = packArguments(scratch)
-        arguments.bases = nil
-        arguments.input = first
-        arguments.inputPixelStride = stride
-        arguments.pixels = Int32(count)
-        pack(&arguments)
-    }
-
-    /// The rows of a pointwise convolution.
+    /// Rows of one tap at fixed distances.
     private func gatherPixels(
         _ first: UnsafePointer<Int8>, stride: Int, count: Int, scratch: UnsafeMutableRawPointer
     ) {
@@ -216,49 +193,14 @@ extension Convolution {
         }
     }
 
-    /// Where the first tap of each pixel of a tile reads, the last one repeated to fill it; false where a tap of a pixel
-    /// lies outside the input, or where taps don't lie at fixed distances.
-    @inline(__always)
-    private func fillBases(
-        _ bases: UnsafeMutablePointer<UnsafeRawPointer?>, first: Int, pixels: Int, tile: Int,
-        input: UnsafeRawPointer, pixelStride: Int
-    ) -> Bool {
-        let g = geometry
-        if g.isPointwise {
-            var address = input + first * pixelStride
-            for p in 0..<tile {
-                bases[p] = address
-                if p + 1 < pixels { address += pixelStride }
-            }
-            return true
-        }
-        if g.isTransposed { return false }
-        let lastX = g.inputWidth - (g.kernelWidth - 1) * g.dilationX
-        let lastY = g.inputHeight - (g.kernelHeight - 1) * g.dilationY
-        var oy = first / g.outputWidth
-        var ox = first - oy * g.outputWidth
-        for p in 0..<tile {
-            let y = oy * g.strideY - g.padTop
-            let x = ox * g.strideX - g.padLeft
-            guard y >= 0, y < lastY, x >= 0, x < lastX else { return false }
-            bases[p] = input + (y * g.inputWidth + x) * pixelStride
-            if p + 1 < pixels {
-                ox += 1
-                if ox == g.outputWidth {
-                    ox = 0
-                    oy += 1
-                }
-            }
-        }
-        return true
-    }
-
     /// All panels in `panels` of one group for the pixels of one block.
     private func runTileBlock(
         _ a: ConvolutionArguments, group: Int, panels: Range<Int>, pixels: Range<Int>, scratch: UnsafeMutableRawPointer
     ) {
         let g = geometry
-        let isFlat = kernel.family == .gemmPackedInt8 || tileLayout.joinsTaps
+        let isJoined = kernel.family == .gemmPackedInt8 || tileLayout.joinsTaps
+        let flat = a.prepared.map { $0.assumingMemoryBound(to: Int8.self) }
+        let weights = tileLayout.isFlat ? flat.unsafelyUnwrapped : a.weights
         let packedPanel = group * Packing.panels(g) + panels.lowerBound
         let packedChannel = packedPanel * Packing.panelWidth
         let firstChannel = panels.lowerBound * Packing.panelWidth
@@ -267,8 +209,10 @@ extension Convolution {
         var arguments = swiftlet_gemm_tiles_arguments(
             activations: (scratch + tileLayout.packedOffset).assumingMemoryBound(to: Int8.self),
             rows: (scratch + tileLayout.rowsOffset).assumingMemoryBound(to: UnsafePointer<Int8>?.self),
-            weights: a.weights + packedChannel * tileLayout.depth * Packing.quadWidth,
-            steps: a.prepared.map { $0.assumingMemoryBound(to: UInt8.self) + packedPanel * panelStepBytes },
+            weights: weights + packedChannel * tileLayout.depth * Packing.quadWidth,
+            steps: a.prepared.map {
+                $0.assumingMemoryBound(to: UInt8.self) + (flatByteCount + packedPanel * panelStepBytes)
+            },
             bias: a.bias + packedChannel,
             pixelBias: a.weightOffset == 0
                 ? nil : UnsafePointer((scratch + tileLayout.pixelBiasOffset).assumingMemoryBound(to: Int32.self)),
@@ -276,7 +220,7 @@ extension Convolution {
             output: a.output + (pixels.lowerBound * a.outputPixelStride + outputChannel),
             outputPixelStride: a.outputPixelStride,
             panel: (scratch + tileLayout.panelOffset).assumingMemoryBound(to: Int8.self),
-            taps: isFlat ? 1 : Int32(g.taps), quads: Int32(isFlat ? tileLayout.depth : Packing.quads(g)),
+            taps: isJoined ? 1 : Int32(g.taps), quads: Int32(isJoined ? tileLayout.depth : Packing.quads(g)),
             pixels: Int32(pixels.count), channels: Int32(channels), zeroPoint: a.epilogue.output.zeroPoint,
             lowest: a.epilogue.output.lowest, highest: a.epilogue.output.highest)
         kernel.markExecuted()

@@ -250,21 +250,34 @@ struct KernelTest {
     private func convolution(
         _ kernels: KernelSet, _ random: inout TestRandom, _ number: Int, depthwise: Bool
     ) -> Bool {
-        let g =
+        var g =
             kernel.isDepthwiseRows
             ? random.rowsGeometry(kernel)
             : kernel.isWinograd
                 ? random.winogradGeometry()
                 : kernel.family == .winogradInt8 ? random.winogradBlockGeometry() : random.geometry(depthwise: depthwise)
-        let inputStride = g.inputChannels + random.int(0...5)
+        // Few channels and many: taps that are joined, and loops that are unrolled.
+        if !depthwise && !kernel.isWinograd {
+            if number % 8 == 1 { g.inputChannelsPerGroup = random.int(1...3) * (g.groups > 1 ? 2 : 1) }
+            if number % 8 == 2 { g.inputChannelsPerGroup = 16 * random.int(1...8) }
+        }
+        let inputStride = g.inputChannels + max(0, random.int(-2...5))
         let outputStride = g.outputChannels + random.int(0...5)
         let extremes = random.int(0...3) == 0
         let inputCount = g.inputHeight * g.inputWidth * inputStride
         let input = random.int8s(inputCount + Packing.readAheadBytes, extremes: extremes)
         let lowestWeight = kernel.takesAnyWeight ? -128 : -127
         let isInt16 = kernel.family == .gemmInt16Int8 || kernel.family == .packInt16
-        let weights = random.int8s(
+        var weights = random.int8s(
             g.outputChannels * g.taps * g.inputChannelsPerGroup, lowest: lowestWeight, extremes: extremes)
+        // Smaller ones in some channels: how many products are summed in 16 bits depends on them.
+        if number % 4 == 3 {
+            let filter = g.taps * g.inputChannelsPerGroup
+            for channel in 0..<g.outputChannels {
+                let shift = random.int(0...2)
+                for i in channel * filter..<(channel + 1) * filter { weights[i] >>= shift }
+            }
+        }
         var bias = [Int32](repeating: 0, count: g.outputChannels)
         var scales = [Float](repeating: 0, count: g.outputChannels)
         for i in 0..<g.outputChannels {

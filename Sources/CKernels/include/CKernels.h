@@ -140,33 +140,28 @@ typedef struct {
 } swiftlet_gemm_u8s8_arguments;
 
 // Packs int8 inputs for the kernels of family gemmpacked_s8 and gemmchain_s8 of the same instruction set, whose files say
-// how; `tile` is the kernel's own number of pixels.
-//   bases null      one tap; all tiles of `pixels` pixels at input + pixel * inputPixelStride
-//   bases, offsets  one tile; the row of a pixel and tap is bases[pixel] + offsets[tap]
-//   rows            one tile; the row is rows[tap * tile + pixel]
-// In a tile the last pixel is repeated up to `tile`. Where quads is not a multiple of four, the taps of a pixel are first
-// copied into one row, at `joined`: tile * taps * quads * 4 + 16 bytes. `run` taps at a time, in order, follow each other
-// `step` bytes apart. Reads up to 16 bytes past the end of a row.
+// how: `pixels` output pixels from `firstPixel` on, straight from the image or, where `rows` is not null, the one tile
+// whose rows are rows[tap * tile + pixel], `tile` being the kernel's own number of pixels. The last pixel is repeated to
+// fill a tile. Where quads is not a multiple of four, the taps of a pixel are first copied into one row, at `joined`: 16 *
+// taps * quads + 64 bytes. With few input channels (`flatInputs`, else 0) that row has no gaps between taps: flatInputs
+// bytes each. Reads up to 31 bytes past the end of a pixel.
 typedef struct {
+    swiftlet_image_s8 image;
     const int8_t *const *rows;
-    const int8_t *const *bases;
-    const intptr_t *offsets;
-    const int8_t *input;
-    intptr_t inputPixelStride;
     int8_t *output;
     int8_t *joined;
+    int32_t firstPixel;
     int32_t pixels;
     int32_t taps;
     int32_t quads;
-    int32_t run;
-    int32_t step;
+    int32_t flatInputs;
 } swiftlet_pack_s8_arguments;
 
 // Arguments of a block of an int8 convolution: `pixels` output pixels by consecutive panels of weights.
 //   gemmpacked_s8  tiles that pack_s8 packed, one after the other; taps is 1, quads those of all taps
 //   gemmchain_s8   rows[(tile * taps + tap) * kernel's pixels + pixel], `steps` as swiftlet_chain_steps_s8 wrote them
-// `panel` is memory for one panel of weights, 32 * (quads up to a multiple of 4) bytes; pixelBias is null or one per pixel;
-// otherwise as swiftlet_gemm_s8_arguments.
+// `panel` is memory for one panel of weights, 32 * (quads up to a multiple of 4) + 64 bytes; pixelBias is null or one per
+// pixel; otherwise as swiftlet_gemm_s8_arguments.
 typedef struct {
     const int8_t *activations;
     const int8_t *const *rows;
@@ -187,12 +182,11 @@ typedef struct {
     int32_t highest;
 } swiftlet_gemm_tiles_arguments;
 
-// How gemmchain_s8 may sum the products of four consecutive quads of one tap in 16 bits, for any inputs.
+// How gemmchain_s8 may sum the products of four consecutive quads of one tap in 16 bits, for any inputs. Below
+// SWIFTLET_STEP_QUADS a step is a set: bit i says that channels 2 i and 2 i + 1 sum two quads and two, else four.
 enum {
-    SWIFTLET_STEP_FOUR = 0,    // all four quads in one sum
-    SWIFTLET_STEP_TWO = 1,     // two quads a sum
-    SWIFTLET_STEP_ONE = 2,     // every quad by itself
-    SWIFTLET_STEP_END = 3,     // no four quads are left of this tap
+    SWIFTLET_STEP_QUADS = 16,    // every quad by itself
+    SWIFTLET_STEP_END = 18,      // no four quads are left of this tap
 };
 
 // Writes for each panel and tap quads / 4 steps and an end.
