@@ -34,8 +34,8 @@ typedef struct {
 
 // Scales, rounds and stores eight channels of `tile` pixels.
 SWIFTLET_DOTPROD_INLINE void finish_tile(
-    const swiftlet_gemm_tiles_arguments *a, int8_t *output, int32_t channels, const int32x4_t *sum, const int tile,
-    int32_t valid, int isClamped, const panel_constants *constants) {
+    int8_t *output, intptr_t stride, int32_t channels, const int32x4_t *sum, const int tile, int32_t valid,
+    int isClamped, const panel_constants *constants) {
     const float32x4_t scale0 = vld1q_f32(constants->scale), scale1 = vld1q_f32(constants->scale + 4);
     const output_range_neon *range = &constants->range;
     int8x16_t values[4];
@@ -48,7 +48,7 @@ SWIFTLET_DOTPROD_INLINE void finish_tile(
     if (isClamped) {
         SWIFTLET_UNROLL for (int p = 0; p < tile; p += 2) values[p / 2] = clamped16(values[p / 2], *range);
     }
-    store_pixels(output, a->outputPixelStride, values, tile, valid, channels);
+    store_pixels(output, stride, values, tile, valid, channels);
 }
 
 // A quad of eight channels by one pixel, by the numbers of the registers.
@@ -66,19 +66,20 @@ SWIFTLET_DOTPROD_INLINE void finish_tile(
 #define SWIFTLET_SECOND_LOW SWIFTLET_LOW(20, 21, 26) SWIFTLET_LOW(22, 23, 27)
 #define SWIFTLET_SECOND_HIGH SWIFTLET_HIGH(20, 21, 30) SWIFTLET_HIGH(22, 23, 31)
 
-// One panel by the first `valid` of the 8 pixels of a packed tile.
+// One panel by the first `valid` of the 8 pixels of a packed tile. `isWhole`: quads is a multiple of sixteen.
 SWIFTLET_DOTPROD_INLINE void gemm_tile(
-    const swiftlet_gemm_tiles_arguments *a, int32_t quads, const int8_t *x, const int8_t *w, int8_t *output,
-    const int32_t *pixelBias, int32_t channels, int32_t valid, int isClamped, const panel_constants *constants) {
+    int32_t quads, const int isWhole, const int8_t *x, const int8_t *w, int8_t *output, intptr_t stride,
+    const int32_t *pixelBias, int32_t channels, int32_t valid, int isClamped,
+    const panel_constants *constants) {
     SWIFTLET_DECLARE_SUMS;
     SWIFTLET_BEGIN_SUMS(constants->bias);
-    const int32_t sixteens = quads >> 4, fours = quads >> 2 & 3;
-    if (sixteens) {
+    const int32_t sixteens = quads >> 4, fours = isWhole ? 0 : quads >> 2 & 3, rest = isWhole ? 0 : quads & 3;
+    if (isWhole || sixteens) {
         SWIFTLET_ADD_QUADS("// MCA gemmpacked_s8_8x8__dotprod 4096\n", SWIFTLET_SIXTEEN_QUADS, sixteens, x, w);
     }
     if (fours) SWIFTLET_ADD_QUADS("", SWIFTLET_FIRST_LOADS SWIFTLET_FOUR_QUADS, fours, x, w);
     int32x4_t sum[16] = {s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15};
-    for (int32_t q = quads & 3; q > 0; q--) {
+    for (int32_t q = rest; q > 0; q--) {
         const int8x16_t w0 = vld1q_s8(w), w1 = vld1q_s8(w + 16);
         w += 32;
         add_quad(sum, 4, w0, w1, vld1q_s8(x));
@@ -92,7 +93,7 @@ SWIFTLET_DOTPROD_INLINE void gemm_tile(
             sum[2 * p + 1] = vaddq_s32(sum[2 * p + 1], addend);
         }
     }
-    finish_tile(a, output, channels, sum, 8, valid, isClamped, constants);
+    finish_tile(output, stride, channels, sum, 8, valid, isClamped, constants);
 }
 
 // One panel by the first `tile` pixels, 1 or 4, of a packed tile.
@@ -125,7 +126,7 @@ SWIFTLET_DOTPROD_INLINE void gemm_part(
         w += 32;
         x += 16;
     }
-    finish_tile(a, output, channels, sum, tile, valid, isClamped, constants);
+    finish_tile(output, a->outputPixelStride, channels, sum, tile, valid, isClamped, constants);
 }
 
 // A tile of 8 pixels is packed as [four quads][four pixels, twice][quad 0..<4][pixel 0..<4][input 0..<4]: SDOT by element
@@ -135,7 +136,8 @@ SWIFTLET_DOTPROD void swiftlet_gemmpacked_s8_8x8__dotprod(const swiftlet_gemm_ti
     constants.range = output_range(a->zeroPoint, a->lowest, a->highest);
     const int isClamped = clamps(a);
     const int32_t quads = a->quads;
-    const intptr_t tileBytes = (intptr_t)((quads + 3) / 4) * 128, tileStride = 8 * a->outputPixelStride;
+    const int isWhole = quads % 16 == 0;
+    const intptr_t tileBytes = (intptr_t)((quads + 3) / 4) * 128, stride = a->outputPixelStride;
     const int8_t *w = a->weights;
     for (int32_t o = 0; o < a->channels; o += 8, w += (intptr_t)32 * a->quads) {
         memcpy(constants.bias, a->bias + o, 32);
@@ -148,16 +150,22 @@ SWIFTLET_DOTPROD void swiftlet_gemmpacked_s8_8x8__dotprod(const swiftlet_gemm_ti
         int32_t left = a->pixels;
         // Most tiles, without a look at what the others need.
         if (channels >= 8 && !pixelBias && !isClamped) {
-            for (; left >= 8; left -= 8) {
-                gemm_tile(a, quads, x, w, output, 0, 8, 8, 0, &constants);
+            for (; left >= 8 && isWhole; left -= 8) {
+                gemm_tile(quads, 1, x, w, output, stride, 0, 8, 8, 0, &constants);
                 x += tileBytes;
-                output += tileStride;
+                output += 8 * stride;
+            }
+            for (; left >= 8; left -= 8) {
+                gemm_tile(quads, 0, x, w, output, stride, 0, 8, 8, 0, &constants);
+                x += tileBytes;
+                output += 8 * stride;
             }
         }
         for (; left > 4; left -= 8) {
-            gemm_tile(a, quads, x, w, output, pixelBias, channels, left < 8 ? left : 8, isClamped, &constants);
+            gemm_tile(
+                quads, 0, x, w, output, stride, pixelBias, channels, left < 8 ? left : 8, isClamped, &constants);
             x += tileBytes;
-            output += tileStride;
+            output += 8 * stride;
             if (pixelBias) pixelBias += 8;
         }
         if (left > 1) {
