@@ -4,6 +4,7 @@ import json
 import math
 import os
 import random
+import signal
 import struct
 import subprocess
 
@@ -48,7 +49,10 @@ class Tool:
         return path
 
     def start(self, words, program="swiftlet", **options):
-        return subprocess.Popen([os.path.join(self.binaries, program)] + words, cwd=ROOT, **options)
+        # A shell that runs the tests in the background lets them ignore SIGINT, and with them what they start.
+        return subprocess.Popen(
+            [os.path.join(self.binaries, program)] + words, cwd=ROOT,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **options)
 
     def run(self, *words, program="swiftlet", stdin=None, environment=None):
         words = [str(word) for word in words]
