@@ -56,7 +56,7 @@ extension Convolution {
         func tiles(_ pixels: Int) -> Int { (pixels + tile - 1) / tile }
     }
 
-    /// Whether inputs packed as 16-bit integers beat inputs packed as bytes, as measured on AVX2 (tools/bench/README.md):
+    /// Whether inputs packed as 16-bit integers beat inputs packed as bytes, as measured on AVX2:
     /// short filters have large weights, which few byte instructions compute exactly, and their packing is cheap; for a
     /// few pixels sorting the weights never pays.
     static func wantsInt16(_ g: ConvolutionGeometry, _ traits: Packing.WeightTraits) -> Bool {

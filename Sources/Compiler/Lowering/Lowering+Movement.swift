@@ -342,9 +342,8 @@ extension Lowering {
 }
 
 extension Graph {
-    /// Gives concats inputs of their own quantization: what rounds a value again becomes a node, which then joins the
-    /// operation that makes the value or writes where the concat wants it. Not for TFLite, whose QUANTIZE rounds otherwise.
-    fileprivate mutating func insertRequantization(before position: Int, input: Int, _ quantization: Quantization) -> Node {
+    /// The node that rounds input `input` of the concat at `position` to `quantization`; the concat reads its result.
+    private mutating func requantization(before position: Int, input: Int, _ quantization: Quantization) -> Node {
         let id = nodes[position].inputs[input]!
         var value = self[id]
         let producer = nodes.first { $0.outputs.contains(id) }
@@ -359,6 +358,8 @@ extension Graph {
             outputs: [requantized], sourceOperator: nodes[position].sourceOperator)
     }
 
+    /// Gives concats inputs of their own quantization: what rounds a value again becomes a node, which then joins the
+    /// operation that makes the value or writes where the concat wants it. Not for TFLite, whose QUANTIZE rounds otherwise.
     mutating func requantizeBeforeConcats() {
         guard integerRounding != .tfLite else { return }
         var position = 0
@@ -371,7 +372,7 @@ extension Graph {
                 guard let id = nodes[position].inputs[input], self[id].constant == nil, let own = self[id].quantization,
                     Int8Parameters(own) != nil, own != quantization
                 else { continue }
-                nodes.insert(insertRequantization(before: position, input: input, quantization), at: position)
+                nodes.insert(requantization(before: position, input: input, quantization), at: position)
                 position += 1
             }
         }
