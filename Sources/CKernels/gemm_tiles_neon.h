@@ -7,9 +7,6 @@
 // Hides how a pointer came about, so that loads step it (post-index) instead of computing addresses.
 #define SWIFTLET_STEPPED(pointer) __asm__("" : "+r"(pointer))
 
-// Keeps what follows a loop out of it: all registers are in use there.
-#define SWIFTLET_AFTER_LOOP() __asm__ volatile("" : : : "memory")
-
 // Stores that step the pointer by a register, which the compiler splits in two.
 SWIFTLET_INLINE void store16_stepping(int16_t **output, int16x8_t values, intptr_t strideBytes) {
     __asm__ volatile("st1 {%1.8h}, [%0], %2" : "+r"(*output) : "w"(values), "r"(strideBytes) : "memory");

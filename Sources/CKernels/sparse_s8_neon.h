@@ -39,16 +39,20 @@ SPARSE_INLINE void pack(const swiftlet_sparse_s8_arguments *a, int vectors) {
     }
 }
 
+// The four weights of a block, four times.
+SPARSE_INLINE int8x16_t spread(const int8_t *weights) {
+    int32_t block;
+    memcpy(&block, weights, 4);
+    return vreinterpretq_s8_s32(vdupq_n_s32(block));
+}
+
 // Adds one block, or two where `count` is 2, to the sums of `vectors` vectors: two sums of each.
 #if SWIFTLET_SPARSE_DOTPROD
 enum { sums_per_vector = 2 };    // four pixels each
 
 SPARSE_INLINE void add_blocks(
     const int8_t *x0, const int8_t *x1, const int8_t *weights, int32x4_t *sums, const int vectors, const int count) {
-    int32_t first, second = 0;
-    memcpy(&first, weights, 4);
-    if (count > 1) memcpy(&second, weights + 4, 4);
-    const int8x16_t w0 = vreinterpretq_s8_s32(vdupq_n_s32(first)), w1 = vreinterpretq_s8_s32(vdupq_n_s32(second));
+    const int8x16_t w0 = spread(weights), w1 = count > 1 ? spread(weights + 4) : w0;
     UNROLL
     for (int v = 0; v < 2 * vectors; v++) {
         sums[v] = vdotq_s32(sums[v], vld1q_s8(x0 + 16 * v), w0);
@@ -62,10 +66,7 @@ enum { sums_per_vector = 4 };    // two pixels each, every pixel in two lanes
 
 SPARSE_INLINE void add_blocks(
     const int8_t *x0, const int8_t *x1, const int8_t *weights, int32x4_t *sums, const int vectors, const int count) {
-    int32_t first, second = 0;
-    memcpy(&first, weights, 4);
-    if (count > 1) memcpy(&second, weights + 4, 4);
-    const int8x16_t w0 = vreinterpretq_s8_s32(vdupq_n_s32(first)), w1 = vreinterpretq_s8_s32(vdupq_n_s32(second));
+    const int8x16_t w0 = spread(weights), w1 = count > 1 ? spread(weights + 4) : w0;
     UNROLL
     for (int v = 0; v < 2 * vectors; v++) {
         // Two products of at most 128 * 127 fit 16 bits.
