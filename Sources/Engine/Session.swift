@@ -180,6 +180,7 @@ public final class Session {
 
     /// Runs the model on what the inputs hold.
     @export(interface) public func run() {
+        pool.beginJobs()
         var start = MonotonicClock.now()
         for index in 0..<steps.count {
             runStep(index)
@@ -187,23 +188,26 @@ public final class Session {
             times[index] = end - start
             start = end
         }
+        pool.endJobs()
         finish()
     }
 
     func runStep(_ index: Int) {
         current = index
-        pool.run(parts: steps[index].parts, context: Unmanaged.passUnretained(self).toOpaque()) { context, part, parts in
-            Unmanaged<Session>.fromOpaque(context!).takeUnretainedValue().runPart(Int(part), of: Int(parts))
+        pool.run(parts: steps[index].parts, context: Unmanaged.passUnretained(self).toOpaque()) {
+            context, part, parts, thread in
+            Unmanaged<Session>.fromOpaque(context!).takeUnretainedValue().runPart(
+                Part(index: Int(part), of: Int(parts)), thread: Int(thread))
         }
     }
 
-    private func runPart(_ part: Int, of parts: Int) {
+    private func runPart(_ part: Part, thread: Int) {
         let step = steps.baseAddress! + current
         let context = ExecutionContext(
             arena: arena.bytes.baseAddress!, weights: model.file.weights.baseAddress!, kernels: kernels,
-            scratch: scratch.bytes.baseAddress! + part * scratchByteCount,
+            scratch: scratch.bytes.baseAddress! + thread * scratchByteCount,
             prepared: prepared.bytes.baseAddress! + step.pointee.preparedOffset)
-        step.pointee.operation.run(context, part: Part(index: part, of: parts), kernels: step.pointee.kernels)
+        step.pointee.operation.run(context, part: part, kernels: step.pointee.kernels)
     }
 
     /// CPUs make NaNs of different bits: all of an output become the one of positive sign without payload.

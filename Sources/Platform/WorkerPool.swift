@@ -1,14 +1,18 @@
 import CLinux
 
-/// A fixed team of threads that run the parts of one job at a time. Threads wait busily for some microseconds, then
-/// sleep. A team of one runs everything on the caller's thread.
+/// A fixed team of threads that run the parts of one job at a time. Each takes its own part, then those whose threads did
+/// not come yet: one that the system holds up delays a job only if it had begun. A team of one runs everything on the
+/// caller's thread.
 public final class WorkerPool {
     /// Threads, the caller's included.
     public let threadCount: Int
     private let pool: OpaquePointer?
 
-    /// A job's code: called once for each part `0 ..< parts`, all at the same time on different threads.
-    public typealias Job = @convention(c) (_ context: UnsafeMutableRawPointer?, _ part: Int32, _ parts: Int32) -> Void
+    /// A job's code: called once for each part `0 ..< parts`, at the same time on different threads; `thread` is the
+    /// number of the one that it is called on, below `threadCount`.
+    public typealias Job = @convention(c) (
+        _ context: UnsafeMutableRawPointer?, _ part: Int32, _ parts: Int32, _ thread: Int32
+    ) -> Void
 
     /// Starts `threadCount - 1` threads (1 … 256 counting the caller's).
     public init(threadCount: Int) throws(SystemError) {
@@ -27,12 +31,19 @@ public final class WorkerPool {
 
     deinit { if let pool { swiftlet_pool_destroy(pool) } }
 
+    /// Tells that jobs follow each other closely until `endJobs`: meanwhile threads without work wait busily, for a
+    /// millisecond or so, where each has a processor of its own.
+    public func beginJobs() { if let pool { swiftlet_pool_begin(pool) } }
+
+    /// Lets threads without work sleep soon.
+    public func endJobs() { if let pool { swiftlet_pool_end(pool) } }
+
     /// Runs `job` for `parts` (1 … `threadCount`) parts and returns when all are done. Allocates nothing. One caller at a
     /// time.
     public func run(parts: Int, context: UnsafeMutableRawPointer?, _ job: Job) {
         precondition(parts >= 1 && parts <= threadCount, "more parts than threads")
         guard parts > 1, let pool else {
-            job(context, 0, 1)
+            job(context, 0, 1, 0)
             return
         }
         swiftlet_pool_run(pool, Int32(parts), job, context)

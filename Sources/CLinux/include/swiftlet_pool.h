@@ -5,13 +5,20 @@
 
 typedef struct swiftlet_pool swiftlet_pool;
 
-// Called with every part 0 ..< parts once, each on its own thread; part 0 on the caller's.
-typedef void (*swiftlet_pool_function)(void *context, int32_t part, int32_t parts);
+// Called with every part 0 ..< parts once, on the thread numbered `thread`; 0 is the caller's.
+typedef void (*swiftlet_pool_function)(void *context, int32_t part, int32_t parts, int32_t thread);
 
 // Starts threads - 1 threads (threads counts the caller). Null on failure, with the errno value in *error.
 swiftlet_pool *swiftlet_pool_create(int32_t threads, int32_t *error);
 
-// Runs function for each of `parts` (at most threads) and returns when all have. One caller at a time.
+// Between a call of begin and one of end, threads without work wait busily for the next job, for a millisecond or so;
+// else they sleep. Costs a system call where they slept.
+void swiftlet_pool_begin(swiftlet_pool *pool);
+void swiftlet_pool_end(swiftlet_pool *pool);
+
+// Runs function for each of `parts` (at most threads) and returns when all are done. A thread takes the part of its
+// number, then those whose threads did not come yet: one that the system holds up is waited for only if it had begun.
+// One caller at a time.
 void swiftlet_pool_run(swiftlet_pool *pool, int32_t parts, swiftlet_pool_function function, void *context);
 
 // Stops and joins the threads.
