@@ -40,19 +40,45 @@ SWIFTLET_AVX2_INLINE __m256i entries(const table_rows *rows, __m256i input) {
     return result;
 }
 
-SWIFTLET_AVX2 void swiftlet_table_s8_1x64__avx2(const swiftlet_table_s8_arguments *arguments) {
-    const int8_t *table = arguments->table + 128;
-    intptr_t i = 0;
-    if (arguments->count >= 64) {
-        const table_rows rows = table_rows_of(arguments->table);
-        for (; i + 64 <= arguments->count; i += 64) {
-            const __m256i first = _mm256_loadu_si256((const __m256i *)(arguments->input + i));
-            const __m256i second = _mm256_loadu_si256((const __m256i *)(arguments->input + i + 32));
+// Stores the first `count` values.
+SWIFTLET_AVX2_INLINE void store_entries(int8_t *output, __m256i values, intptr_t count) {
+    if (count >= 32) {
+        _mm256_storeu_si256((__m256i *)output, values);
+        return;
+    }
+    store_channels(output, _mm256_castsi256_si128(values), (int32_t)count);
+    if (count > 16) store_channels(output + 16, _mm256_extracti128_si256(values, 1), (int32_t)count - 16);
+}
+
+SWIFTLET_AVX2 void swiftlet_table_s8_1x64__avx2(const swiftlet_table_s8_arguments *a) {
+    const table_rows rows = table_rows_of(a->table);
+    const int8_t *input = a->input;
+    int8_t *output = a->output;
+    if (a->count <= 16) {
+        // Two rows at a time.
+        for (intptr_t row = 0; row < a->rows; row += 2, input += 2 * a->inputStride, output += 2 * a->outputStride) {
+            const int hasTwo = row + 1 < a->rows;
+            const __m128i first = _mm_loadu_si128((const __m128i *)input);
+            const __m128i second = _mm_loadu_si128((const __m128i *)(hasTwo ? input + a->inputStride : input));
+            const __m256i values = entries(&rows, _mm256_inserti128_si256(_mm256_castsi128_si256(first), second, 1));
+            store_channels(output, _mm256_castsi256_si128(values), (int32_t)a->count);
+            if (hasTwo) store_channels(output + a->outputStride, _mm256_extracti128_si256(values, 1), (int32_t)a->count);
+        }
+        return;
+    }
+    for (intptr_t row = 0; row < a->rows; row++, input += a->inputStride, output += a->outputStride) {
+        intptr_t i = 0;
+        for (; i + 32 < a->count; i += 64) {
+            const __m256i first = _mm256_loadu_si256((const __m256i *)(input + i));
+            const __m256i second = _mm256_loadu_si256((const __m256i *)(input + i + 32));
             const __m256i low = entries(&rows, first), high = entries(&rows, second);
-            _mm256_storeu_si256((__m256i *)(arguments->output + i), low);
-            _mm256_storeu_si256((__m256i *)(arguments->output + i + 32), high);
+            _mm256_storeu_si256((__m256i *)(output + i), low);
+            store_entries(output + i + 32, high, a->count - i - 32);
+        }
+        if (i < a->count) {
+            const __m256i values = entries(&rows, _mm256_loadu_si256((const __m256i *)(input + i)));
+            store_entries(output + i, values, a->count - i);
         }
     }
-    for (; i < arguments->count; i++) arguments->output[i] = table[arguments->input[i]];
 }
 #endif

@@ -137,23 +137,19 @@ extension KernelSet {
     }
 
     /// output = table[input + 128]; `table` has 256 values, for -128 ... 127. The output may be the input.
+    /// - Precondition: the input is followed by `Packing.readAheadBytes` readable bytes.
     public func lookUp(
         table values: UnsafePointer<Int8>, input: UnsafePointer<Int8>, inputPixelStride: Int,
         output: UnsafeMutablePointer<Int8>, outputPixelStride: Int, pixels: Int, channels: Int, part: Part = .whole
     ) {
-        if inputPixelStride == channels && outputPixelStride == channels {
-            let range = part.range(of: pixels * channels, unit: 64)
-            if range.isEmpty { return }
-            tableInt8(
-                table, table: values, input: input + range.lowerBound, output: output + range.lowerBound,
-                count: range.count)
-            return
-        }
-        for pixel in part.range(of: pixels) {
-            tableInt8(
-                table, table: values, input: input + pixel * inputPixelStride,
-                output: output + pixel * outputPixelStride, count: channels)
-        }
+        let isContiguous = inputPixelStride == channels && outputPixelStride == channels
+        let share = isContiguous ? part.range(of: pixels * channels, unit: 64) : part.range(of: pixels)
+        if share.isEmpty { return }
+        let (inputStride, outputStride) = isContiguous ? (1, 1) : (inputPixelStride, outputPixelStride)
+        tableInt8(
+            table, table: values, input: input + share.lowerBound * inputStride, inputStride: inputPixelStride,
+            output: output + share.lowerBound * outputStride, outputStride: outputPixelStride,
+            count: isContiguous ? share.count : channels, rows: isContiguous ? 1 : share.count)
     }
 }
 
@@ -189,11 +185,13 @@ func multiplyInt8(
 
 @inline(__always)
 func tableInt8(
-    _ kernel: Kernel, table: UnsafePointer<Int8>, input: UnsafePointer<Int8>, output: UnsafeMutablePointer<Int8>,
-    count: Int
+    _ kernel: Kernel, table: UnsafePointer<Int8>, input: UnsafePointer<Int8>, inputStride: Int,
+    output: UnsafeMutablePointer<Int8>, outputStride: Int, count: Int, rows: Int
 ) {
     kernel.markExecuted()
-    var arguments = swiftlet_table_s8_arguments(table: table, input: input, output: output, count: count)
+    var arguments = swiftlet_table_s8_arguments(
+        table: table, input: input, output: output, inputStride: inputStride, outputStride: outputStride, count: count,
+        rows: rows)
     if let function = kernel.entry.pointee.function.table_s8 {
         function(&arguments)
     } else {

@@ -52,20 +52,21 @@ public struct Epilogue {
         // Pixels without gaps between them are one run of values.
         let isContiguous = channels.count == pixelStride && (residual?.pixelStride ?? pixelStride) == pixelStride
         let (runs, width) = isContiguous ? (1, pixels.count * pixelStride) : (pixels.count, channels.count)
+        let values = base + (pixels.lowerBound * pixelStride + channels.lowerBound)
+        if let table {
+            tableInt8(
+                kernels.table, table: table, input: UnsafePointer(values), inputStride: pixelStride, output: values,
+                outputStride: pixelStride, count: width, rows: runs)
+        }
+        guard let residual else { return }
+        let parameters = AddParameters(
+            aZeroPoint: residual.ownZeroPoint, aMultiplier: residual.ownMultiplier, bZeroPoint: residual.zeroPoint,
+            bMultiplier: residual.multiplier, output: residual.output)
+        let others = residual.input + (pixels.lowerBound * residual.pixelStride + channels.lowerBound)
         for run in 0..<runs {
-            let pixel = pixels.lowerBound + run
-            let values = base + (pixel * pixelStride + channels.lowerBound)
-            if let table {
-                tableInt8(kernels.table, table: table, input: UnsafePointer(values), output: values, count: width)
-            }
-            if let residual {
-                let other = residual.input + (pixel * residual.pixelStride + channels.lowerBound)
-                addInt8(
-                    kernels.add, a: UnsafePointer(values), b: other, bIsScalar: false, output: values, count: width,
-                    AddParameters(
-                        aZeroPoint: residual.ownZeroPoint, aMultiplier: residual.ownMultiplier,
-                        bZeroPoint: residual.zeroPoint, bMultiplier: residual.multiplier, output: residual.output))
-            }
+            addInt8(
+                kernels.add, a: UnsafePointer(values + run * pixelStride), b: others + run * residual.pixelStride,
+                bIsScalar: false, output: values + run * pixelStride, count: width, parameters)
         }
     }
 }

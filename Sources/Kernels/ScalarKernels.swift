@@ -58,7 +58,10 @@ func multiplyInt8Scalar(_ a: swiftlet_mul_s8_arguments) {
 }
 
 func tableInt8Scalar(_ a: swiftlet_table_s8_arguments) {
-    for i in 0..<a.count { a.output[i] = a.table[Int(a.input[i]) + 128] }
+    for row in 0..<a.rows {
+        let (input, output) = (a.input + row * a.inputStride, a.output + row * a.outputStride)
+        for i in 0..<a.count { output[i] = a.table[Int(input[i]) + 128] }
+    }
 }
 
 func maximumInt8Scalar(_ a: swiftlet_maximum_s8_arguments) {

@@ -458,24 +458,30 @@ struct KernelTest {
     }
 
     private func table(_ random: inout TestRandom) -> Bool {
-        let count = random.int(1...200)
+        let count = random.int(0...1) == 0 ? random.int(1...70) : random.int(1...300)
+        let rows = random.int(1...5)
+        let (inputStride, outputStride) = (count + random.int(0...9), count + random.int(0...9))
         let values = random.int8s(256, extremes: false)
-        let input = random.int8s(count + Packing.readAheadBytes, extremes: random.int(0...3) == 0)
-        var output = [Int8](repeating: 99, count: count + Packing.readAheadBytes)
+        let input = random.int8s(rows * inputStride + Packing.readAheadBytes, extremes: random.int(0...3) == 0)
+        let isInPlace = random.int(0...1) == 0
+        let stride = isInPlace ? inputStride : outputStride
+        var output = isInPlace ? input : [Int8](repeating: 99, count: rows * stride + Packing.readAheadBytes)
+        var expected = output
+        for row in 0..<rows {
+            for i in 0..<count { expected[row * stride + i] = values[Int(input[row * inputStride + i]) + 128] }
+        }
         output.withUnsafeMutableBufferPointer { output in
             input.withUnsafeBufferPointer { input in
                 values.withUnsafeBufferPointer { values in
+                    let target = output.baseAddress.unsafelyUnwrapped
                     tableInt8(
                         kernel, table: values.baseAddress.unsafelyUnwrapped,
-                        input: input.baseAddress.unsafelyUnwrapped, output: output.baseAddress.unsafelyUnwrapped,
-                        count: count)
+                        input: isInPlace ? UnsafePointer(target) : input.baseAddress.unsafelyUnwrapped,
+                        inputStride: inputStride, output: target, outputStride: stride, count: count, rows: rows)
                 }
             }
         }
-        for i in 0..<output.count {
-            if output[i] != (i < count ? values[Int(input[i]) + 128] : 99) { return false }
-        }
-        return true
+        return output == expected
     }
 
     private func window(_ random: inout TestRandom) -> Bool {

@@ -356,12 +356,16 @@ typedef struct {
     int32_t highest;
 } swiftlet_mul_s8_arguments;
 
-// output[i] = table[input[i] + 128]. The output may be the input.
+// output[i] = table[input[i] + 128] for `count` values in each of `rows` rows, the strides apart. The output may be the
+// input. Reads up to 63 bytes past the end of a row.
 typedef struct {
     const int8_t *table;
     const int8_t *input;
     int8_t *output;
+    intptr_t inputStride;
+    intptr_t outputStride;
     intptr_t count;
+    intptr_t rows;
 } swiftlet_table_s8_arguments;
 
 // output[c] = maximum over y < rows, x < columns of input[y * rowStride + x * columnStride + c]; -128 where there are none.
