@@ -99,6 +99,82 @@ final class MovementCompilationTests: XCTestCase {
         }
     }
 
+    /// A Concat of slices that take every n-th row and column, rows first as YOLO networks do, then a convolution.
+    private func focus(
+        _ net: inout NetworkBuilder, block: Int, order: [(Int, Int)], kernel: [Int], strides: [Int] = [], pads: [Int],
+        isReadTwice: Bool = false
+    ) {
+        let x = net.input([1, 3, 12, 18])
+        let slices = order.map { y, column -> ValueID in
+            let rows = net.add(
+                Slice(), [x, net.integers([y]), net.integers([.max]), net.integers([2]), net.integers([block])])
+            return net.add(
+                Slice(), [rows, net.integers([column]), net.integers([.max]), net.integers([3]), net.integers([block])])
+        }
+        let joined = net.add(Concat(axis: 1), slices, name: "joined")
+        net.output(
+            net.conv(joined, 3 * order.count, 8, kernel, strides: strides, padding: .explicit(pads)))
+        if isReadTwice { net.output(net.relu(joined)) }
+    }
+
+    private func copies(_ compilation: Compilation) -> Int {
+        compilation.lowered.plan.operations.filter { if case .stridedCopy = $0.operation { true } else { false } }.count
+    }
+
+    func testFocusIsFoldedIntoItsConvolution() throws {
+        let yolo = [(0, 0), (1, 0), (0, 1), (1, 1)]
+        let thirds = (0..<9).map { ($0 * 4 % 9 / 3, $0 * 4 % 9 % 3) }
+        let cases: [(String, Int, [(Int, Int)], [Int], [Int], [Int])] = [
+            ("YOLO", 2, yolo, [3, 3], [], [1, 1, 1, 1]), ("strides, uneven pads", 2, yolo, [3, 2], [2, 1], [0, 1, 2, 0]),
+            ("blocks of three", 3, thirds, [1, 1], [], [0, 0, 0, 0]),
+        ]
+        for (name, block, order, kernel, strides, pads) in cases {
+            var builder = NetworkBuilder(seed: 120)
+            focus(&builder, block: block, order: order, kernel: kernel, strides: strides, pads: pads)
+            var graph = builder.graph
+            XCTAssertEqual(graph.inferShapes(), [])
+            let float = try Compiler.compile(graph, options: CompileOptions(precision: .float32))
+            XCTAssertEqual(copies(float), 0, name)
+            try verify(float, against: graph, name)
+
+            // Rounded once: at the input, or in every slice.
+            for isInputRounded in [true, false] {
+                var quantized = try Annotation().apply(to: graph)
+                let shared = quantized[graph.inputs[0].value].quantization
+                for node in quantized.nodes where node.op is Slice || node.op is Concat {
+                    quantized[node.outputs[0]!].quantization = shared
+                }
+                if !isInputRounded {
+                    quantized[graph.inputs[0].value].quantization = nil
+                    for node in quantized.nodes where node.inputs[0] == graph.inputs[0].value {
+                        quantized[node.outputs[0]!].quantization = nil
+                    }
+                }
+                let compilation = try Compiler.compile(quantized, options: CompileOptions())
+                XCTAssertEqual(copies(compilation), 0, "\(name), \(isInputRounded)")
+                try verify(
+                    compilation, against: quantized, tolerance: Tolerance(steps: 0, differing: 0),
+                    "\(name), int8, \(isInputRounded)")
+            }
+        }
+        try verifyAllForms(seed: 121, annotations: annotations, "SpaceToDepth") { net in
+            let x = net.input([1, 3, 8, 6])
+            net.output(net.conv(net.add(SpaceToDepth(blockSize: 2), [x]), 12, 5))
+        }
+    }
+
+    func testWhatIsNoFocusStays() throws {
+        let yolo = [(0, 0), (1, 0), (0, 1), (1, 1)]
+        for (name, order, isReadTwice) in [
+            ("a pixel missing", Array(yolo.dropLast()), false), ("a pixel twice", yolo.dropLast() + [(0, 0)], false),
+            ("read by another", yolo, true),
+        ] {
+            try verifyAllForms(seed: 122, annotations: annotations, name) { net in
+                focus(&net, block: 2, order: order, kernel: [3, 3], pads: [1, 1, 1, 1], isReadTwice: isReadTwice)
+            }
+        }
+    }
+
     func testTransposesAndReshapes() throws {
         for permutation in [[0, 2, 3, 1], [0, 3, 1, 2], [0, 1, 3, 2], [0, 2, 1, 3], [0, 3, 2, 1]] {
             try verifyAllForms(seed: 91, annotations: annotations, "transpose \(permutation)") { net in

@@ -2,12 +2,14 @@ import Graph
 
 extension Graph {
     /// Rewrites that leave every output the same up to float rounding: identities removed, batch normalization and
-    /// constant affine steps folded into the convolution before them, zero pads folded into the convolution after them.
+    /// constant affine steps folded into the convolution before them, zero pads and rearrangements of space to depth into
+    /// the convolution after them.
     public mutating func foldStructure() {
         removeIdentities()
         foldBatchNormalization()
         while foldAffineStep() {}
         while foldPad() {}
+        while foldSpaceToDepth() {}
         removeDeadNodes()
     }
 

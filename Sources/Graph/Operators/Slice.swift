@@ -7,8 +7,10 @@ public struct Slice: Operator, Hashable {
 
 extension Slice {
     /// What one axis keeps: `count` elements from `start` on, `step` apart.
-    private struct Part {
-        var start: Int, step: Int, count: Int
+    public struct Part: Sendable, Hashable {
+        public var start: Int, step: Int, count: Int
+
+        public init(start: Int, step: Int, count: Int) { (self.start, self.step, self.count) = (start, step, count) }
     }
 
     public func infer(_ inputs: [InputFacts?]) throws(OperatorError) -> [TensorType] {
@@ -16,7 +18,8 @@ extension Slice {
         return [TensorType(data.elementType, try parts(inputs)?.map(\.count))]
     }
 
-    private func parts(_ inputs: [InputFacts?]) throws(OperatorError) -> [Part]? {
+    /// What each axis keeps; nil where that depends on data.
+    public func parts(_ inputs: [InputFacts?]) throws(OperatorError) -> [Part]? {
         let data = try inputs.operand(0, "data")
         let (starts, ends) = (try inputs.operand(1, "starts"), try inputs.operand(2, "ends"))
         let (axes, steps) = (inputs.optionalOperand(3, "axes"), inputs.optionalOperand(4, "steps"))
