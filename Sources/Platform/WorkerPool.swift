@@ -31,8 +31,8 @@ public final class WorkerPool {
 
     deinit { if let pool { swiftlet_pool_destroy(pool) } }
 
-    /// Tells that jobs follow each other closely until `endJobs`: meanwhile threads without work wait busily, for a
-    /// millisecond or so, where each has a processor of its own.
+    /// Tells that jobs follow each other closely until `endJobs`: meanwhile threads without work wait busily, for some
+    /// 300 µs, where each has a processor of its own.
     public func beginJobs() { if let pool { swiftlet_pool_begin(pool) } }
 
     /// Lets threads without work sleep soon.
