@@ -28,7 +28,7 @@ static inline tile_origin origin_of(const swiftlet_image_s8 *image, int32_t firs
     return origin;
 }
 
-// The taps of one pixel one after the other, `inputs` bytes each. Writes up to 15 bytes more.
+// The taps of one pixel one after the other, `inputs` bytes each. Writes up to 31 bytes more.
 SWIFTLET_AVX2_INLINE void gather_pixel(const swiftlet_image_s8 *image, int32_t inputs, int32_t y0, int32_t x0, int8_t *row) {
     const int32_t reachX = (image->kernelWidth - 1) * image->dilationX;
     const int32_t reachY = (image->kernelHeight - 1) * image->dilationY;
@@ -38,8 +38,9 @@ SWIFTLET_AVX2_INLINE void gather_pixel(const swiftlet_image_s8 *image, int32_t i
     if (image->dilationX == 1 && image->pixelStride == inputs && x0 >= 0 && x0 + reachX < image->width && y0 >= 0
         && y0 + reachY < image->height) {
         for (int32_t ky = 0; ky < image->kernelHeight; ky++, row += rowBytes, source += image->dilationY * rowStride) {
-            for (int32_t i = 0; i < rowBytes; i += 16) {
-                _mm_storeu_si128((__m128i *)(row + i), _mm_loadu_si128((const __m128i *)(source + i)));
+            _mm_storeu_si128((__m128i *)row, _mm_loadu_si128((const __m128i *)source));
+            for (int32_t i = 16; i < rowBytes; i += 32) {
+                _mm256_storeu_si256((__m256i *)(row + i), _mm256_loadu_si256((const __m256i *)(source + i)));
             }
         }
         return;
@@ -72,7 +73,7 @@ SWIFTLET_AVX2_INLINE void pack_tiles(
         if (!a->rows && !isPointwise) origin = origin_of(image, a->firstPixel + first, pixels);
         const int8_t *rows[packed_tile];
         if (a->flatInputs > 0) {
-            int8_t flat[packed_tile][SWIFTLET_LARGEST_FLAT_ROW + 16];
+            int8_t flat[packed_tile][SWIFTLET_LARGEST_FLAT_ROW + 32];
             for (int32_t p = 0; p < pixels; p++) {
                 gather_pixel(image, a->flatInputs, origin.y[p], origin.x[p], flat[p]);
                 rows[p] = flat[p];

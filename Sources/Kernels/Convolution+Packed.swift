@@ -57,12 +57,14 @@ extension Convolution {
     }
 
     /// Whether inputs packed as 16-bit integers beat inputs packed as bytes, as measured on AVX2:
-    /// short filters have large weights, which few byte instructions compute exactly, and their packing is cheap; for a
-    /// few pixels sorting the weights never pays.
+    /// short filters have large weights, which few byte instructions compute exactly, and their packing, shared by many
+    /// outputs, is cheap; for a few pixels sorting the weights never pays.
     static func wantsInt16(_ g: ConvolutionGeometry, _ traits: Packing.WeightTraits) -> Bool {
         let inputs = PackedLayout(g, .int16).depth * Packing.quadWidth
+        let outputs = g.outputChannelsPerGroup
         return !traits.hasOffset && traits.hasSmallScales
-            && (inputs <= 128 || g.outputPixels < 4 || (inputs <= 512 && g.outputChannelsPerGroup >= 2 * inputs))
+            && (inputs <= 128 || g.outputPixels < 4 || (inputs <= 256 && outputs >= 64)
+                || (inputs <= 512 && outputs >= 2 * inputs))
     }
 
     /// What a session keeps of one convolution: for sorted weights the corrected bias and the lists of each panel; flat
