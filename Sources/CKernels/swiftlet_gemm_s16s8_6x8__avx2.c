@@ -32,9 +32,16 @@ SWIFTLET_AVX2_INLINE void gemm_panel(
     int clamps, const int tile) {
     const int8_t *w = a->weights + panel * a->panelStride;
     const int8_t *const end = w + a->panelStride;
+    // The bias of a channel is in the first of its two sums.
+    const int32_t *const bias = a->bias + 8 * panel;
+    const __m256i bias0 = _mm256_cvtepu32_epi64(_mm_loadu_si128((const __m128i *)bias));
+    const __m256i bias1 = _mm256_cvtepu32_epi64(_mm_loadu_si128((const __m128i *)(bias + 4)));
     __m256i sums[6][2];
     SWIFTLET_UNROLL
-    for (int p = 0; p < tile; p++) sums[p][0] = sums[p][1] = _mm256_setzero_si256();
+    for (int p = 0; p < tile; p++) {
+        sums[p][0] = bias0;
+        sums[p][1] = bias1;
+    }
     do {
         const __m256i w0 = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)w));
         const __m256i w1 = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(w + 16)));
@@ -49,7 +56,6 @@ SWIFTLET_AVX2_INLINE void gemm_panel(
     } while (w < end);
 
     // Channels 0, 1, 4, 5, 2, 3, 6, 7, as the sums of pairs come.
-    const __m256i bias = _mm256_permute4x64_epi64(_mm256_loadu_si256((const __m256i *)(a->bias + 8 * panel)), 0xD8);
     const __m256 scales = _mm256_castsi256_ps(
         _mm256_permute4x64_epi64(_mm256_loadu_si256((const __m256i *)(a->scales + 8 * panel)), 0xD8));
     __m256i values[6];
@@ -58,9 +64,8 @@ SWIFTLET_AVX2_INLINE void gemm_panel(
         const __m256 low = _mm256_castsi256_ps(sums[p][0]), high = _mm256_castsi256_ps(sums[p][1]);
         const __m256i even = _mm256_castps_si256(_mm256_shuffle_ps(low, high, 0x88));
         const __m256i odd = _mm256_castps_si256(_mm256_shuffle_ps(low, high, 0xDD));
-        const __m256i sum = _mm256_add_epi32(_mm256_add_epi32(even, odd), bias);
         // Scales are small: no product leaves the range that converts.
-        values[p] = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sum), scales));
+        values[p] = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_add_epi32(even, odd)), scales));
     }
     __m128i pairs[3];
     SWIFTLET_UNROLL
