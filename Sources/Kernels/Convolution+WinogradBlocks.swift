@@ -38,7 +38,7 @@ extension Convolution {
             let quads = Packing.quads(g)
             channelBlocks = divide(quads, 4)
             let tileBytes = WinogradBlockLayout.positions * channelBlocks * 32
-            blockTiles = min(max((256 << 10) / tileBytes, 12), tiles)
+            blockTiles = min(max((320 << 10) / tileBytes, 12), tiles)
             // Off a power of two, against set conflicts.
             inputStride = blockTiles * channelBlocks * 16 + 32
             sumStride = blockTiles * Packing.panelWidth + 8
