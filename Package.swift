@@ -40,7 +40,8 @@ let package = Package(
             ]),
 
         // Tests
-        .testTarget(name: "KernelsTests", dependencies: ["Kernels"]),
+        .target(name: "CKernelsModel", dependencies: ["CKernels"], path: "Tests/CKernelsModel"),
+        .testTarget(name: "KernelsTests", dependencies: ["CKernelsModel", "Kernels"]),
         .testTarget(name: "PlatformTests", dependencies: ["Platform"]),
         .testTarget(name: "NestFormatTests", dependencies: ["NestFormat"]),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),

@@ -7,6 +7,7 @@
 #include "CKernels.h"
 
 #define SWIFTLET_AVX2 __attribute__((target("avx2")))
+#define SWIFTLET_UNROLL _Pragma("clang loop unroll(full)")
 #define SWIFTLET_AVX2_INLINE static inline __attribute__((target("avx2"), always_inline))
 
 // The output quantization of a tile, in the form that the packed epilogues take.

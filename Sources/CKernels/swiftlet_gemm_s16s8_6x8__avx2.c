@@ -1,8 +1,6 @@
 #if defined(__x86_64__)
 #include "avx2.h"
 
-#define SWIFTLET_UNROLL _Pragma("clang loop unroll(full)")
-
 // Two vectors of rounded values to int16, zero point added.
 SWIFTLET_AVX2_INLINE __m256i saturated(__m256i a, __m256i b, output_range_avx2 range) {
     return _mm256_adds_epi16(_mm256_packs_epi32(a, b), range.zeroPoint);

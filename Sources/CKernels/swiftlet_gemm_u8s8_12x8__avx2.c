@@ -1,7 +1,5 @@
 #if defined(__x86_64__)
-#include "avx2.h"
-
-#define BROADCAST(x) _mm256_set1_epi32(*(const int32_t *)(x))
+#include "gemm_u8s8.h"
 
 // Orders of the four inputs of a quad in which other inputs meet in a pair; see swiftlet_scan_s8_1x8__avx2.c.
 SWIFTLET_AVX2_INLINE __m256i pairing(int number) {
@@ -23,24 +21,19 @@ SWIFTLET_AVX2_INLINE void gemm_panel(
     const uint16_t *next = counts + SWIFTLET_SCAN_COUNTS;
     const uint16_t *end;
     const uintptr_t step = 4 * (uintptr_t)tile;
-    const __m256i bias = _mm256_loadu_si256((const __m256i *)(a->bias + 8 * panel));
     const __m256i one = _mm256_set1_epi16(1);
     __m256i sums[12];
-#pragma clang loop unroll(full)
-    for (int p = 0; p < tile; p++) sums[p] = bias;
-    if (a->pixelBias) {
-#pragma clang loop unroll(full)
-        for (int p = 0; p < tile; p++) sums[p] = _mm256_add_epi32(bias, _mm256_set1_epi32(a->pixelBias[firstPixel + p]));
-    }
+    SWIFTLET_UNROLL
+    for (int p = 0; p < tile; p++) sums[p] = biases(a, panel, firstPixel + p);
 
     // Two quads whose sums of products fit 16 bits together.
     for (end = next + 2 * counts[0]; next < end; next += 2) {
         const __m256i w0 = quad_weights(weights, next[0]), w1 = quad_weights(weights, next[1]);
         const uint8_t *x0 = x + step * next[0], *x1 = x + step * next[1];
-#pragma clang loop unroll(full)
+        SWIFTLET_UNROLL
         for (int p = 0; p < tile; p++) {
             const __m256i pairs = _mm256_add_epi16(
-                _mm256_maddubs_epi16(BROADCAST(x0 + 4 * p), w0), _mm256_maddubs_epi16(BROADCAST(x1 + 4 * p), w1));
+                _mm256_maddubs_epi16(spread_quad(x0 + 4 * p), w0), _mm256_maddubs_epi16(spread_quad(x1 + 4 * p), w1));
             sums[p] = _mm256_add_epi32(sums[p], _mm256_madd_epi16(pairs, one));
         }
     }
@@ -48,22 +41,22 @@ SWIFTLET_AVX2_INLINE void gemm_panel(
     for (end = next + counts[1]; next < end; next++) {
         const __m256i w = quad_weights(weights, *next);
         const uint8_t *x0 = x + step * *next;
-#pragma clang loop unroll(full)
+        SWIFTLET_UNROLL
         for (int p = 0; p < tile; p++) {
-            const __m256i pairs = _mm256_maddubs_epi16(BROADCAST(x0 + 4 * p), w);
+            const __m256i pairs = _mm256_maddubs_epi16(spread_quad(x0 + 4 * p), w);
             sums[p] = _mm256_add_epi32(sums[p], _mm256_madd_epi16(pairs, one));
         }
     }
     // Quads that fit 16 bits in another order of their inputs.
-#pragma clang loop unroll(full)
+    SWIFTLET_UNROLL
     for (int number = 0; number < 2; number++) {
         const __m256i order = pairing(number);
         for (end = next + counts[2 + number]; next < end; next++) {
             const __m256i w = _mm256_shuffle_epi8(quad_weights(weights, *next), order);
             const uint8_t *x0 = x + step * *next;
-#pragma clang loop unroll(full)
+            SWIFTLET_UNROLL
             for (int p = 0; p < tile; p++) {
-                const __m256i pairs = _mm256_maddubs_epi16(_mm256_shuffle_epi8(BROADCAST(x0 + 4 * p), order), w);
+                const __m256i pairs = _mm256_maddubs_epi16(_mm256_shuffle_epi8(spread_quad(x0 + 4 * p), order), w);
                 sums[p] = _mm256_add_epi32(sums[p], _mm256_madd_epi16(pairs, one));
             }
         }
@@ -74,40 +67,15 @@ SWIFTLET_AVX2_INLINE void gemm_panel(
         const __m256i w = quad_weights(weights, *next);
         const __m256i even = _mm256_srai_epi16(_mm256_slli_epi16(w, 8), 8), odd = _mm256_srai_epi16(w, 8);
         const uint8_t *x0 = x + step * *next;
-#pragma clang loop unroll(full)
+        SWIFTLET_UNROLL
         for (int p = 0; p < tile; p++) {
-            const __m256i v = BROADCAST(x0 + 4 * p);
+            const __m256i v = spread_quad(x0 + 4 * p);
             sums[p] = _mm256_add_epi32(sums[p], _mm256_madd_epi16(_mm256_and_si256(v, evenBytes), even));
             sums[p] = _mm256_add_epi32(sums[p], _mm256_madd_epi16(_mm256_srli_epi16(v, 8), odd));
         }
     }
 
-    const __m256 scales = _mm256_loadu_ps(a->scales + 8 * panel);
-#pragma clang loop unroll(full)
-    for (int p = 0; p < tile; p++) sums[p] = scaled(sums[p], scales);
-    const int32_t channels = a->channels - 8 * panel;
-#pragma clang loop unroll(full)
-    for (int p = 0; p < tile; p += 4) {
-        const int left = tile - p;
-        const __m256i bytes = packed(
-            sums[p], sums[left > 1 ? p + 1 : p], sums[left > 2 ? p + 2 : p], sums[left > 3 ? p + 3 : p], range);
-        const __m128i low = _mm256_castsi256_si128(bytes), high = _mm256_extracti128_si256(bytes, 1);
-        const __m128i pixels01 = _mm_unpacklo_epi32(low, high), pixels23 = _mm_unpackhi_epi32(low, high);
-        int8_t *output = a->output + (firstPixel + p) * a->outputPixelStride + 8 * panel;
-        if (channels >= 8) {
-            _mm_storel_epi64((__m128i *)output, pixels01);
-            if (left > 1) _mm_storeh_pd((double *)(output + a->outputPixelStride), _mm_castsi128_pd(pixels01));
-            if (left > 2) _mm_storel_epi64((__m128i *)(output + 2 * a->outputPixelStride), pixels23);
-            if (left > 3) _mm_storeh_pd((double *)(output + 3 * a->outputPixelStride), _mm_castsi128_pd(pixels23));
-        } else {
-            int8_t tail[32];
-            _mm_storeu_si128((__m128i *)tail, pixels01);
-            _mm_storeu_si128((__m128i *)(tail + 16), pixels23);
-            for (int i = 0; i < 4 && i < left; i++) {
-                memcpy(output + i * a->outputPixelStride, tail + 8 * i, (size_t)channels);
-            }
-        }
-    }
+    store_panel(a, sums, firstPixel, panel, range, tile);
 }
 
 SWIFTLET_AVX2 void swiftlet_gemm_u8s8_12x8__avx2(const swiftlet_gemm_u8s8_arguments *a) {

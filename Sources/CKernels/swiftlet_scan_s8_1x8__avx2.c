@@ -22,7 +22,30 @@ static inline void append(uint16_t **list, const uint16_t *values, intptr_t coun
     *list += count;
 }
 
+// 8 sums of four weights.
+SWIFTLET_AVX2_INLINE __m256i quad_sums(__m256i weights) {
+    return _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), weights), _mm256_set1_epi16(1));
+}
+
+SWIFTLET_AVX2_INLINE void correct_bias(const swiftlet_scan_s8_arguments *a, int32_t panel, __m256i sums) {
+    const __m256i bias = _mm256_loadu_si256((const __m256i *)(a->bias + 8 * panel));
+    _mm256_storeu_si256(
+        (__m256i *)(a->correctedBias + 8 * panel), _mm256_sub_epi32(bias, _mm256_slli_epi32(sums, 7)));
+}
+
+SWIFTLET_AVX2 static void correct_biases(const swiftlet_scan_s8_arguments *a) {
+    const int8_t *weights = a->weights;
+    for (int32_t panel = 0; panel < a->panels; panel++) {
+        __m256i sums = _mm256_setzero_si256();
+        for (int32_t q = 0; q < a->quads; q++, weights += 32) {
+            sums = _mm256_add_epi32(sums, quad_sums(_mm256_loadu_si256((const __m256i *)weights)));
+        }
+        correct_bias(a, panel, sums);
+    }
+}
+
 SWIFTLET_AVX2 void swiftlet_scan_s8_1x8__avx2(const swiftlet_scan_s8_arguments *a) {
+    if (!a->lists) return correct_biases(a);
     enum { waiting = 8 };
     const __m256i orders[2] = {
         _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15)),
@@ -44,8 +67,7 @@ SWIFTLET_AVX2 void swiftlet_scan_s8_1x8__avx2(const swiftlet_scan_s8_arguments *
         __m256i sum = _mm256_setzero_si256();
         for (intptr_t q = 0; q < quads; q++) {
             const __m256i w = _mm256_loadu_si256((const __m256i *)(weights + 32 * q));
-            sum = _mm256_add_epi32(
-                sum, _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), w), _mm256_set1_epi16(1)));
+            sum = _mm256_add_epi32(sum, quad_sums(w));
             const __m256i bound = pair_bounds(w);
             if (_mm256_testz_si256(bound, bound)) continue;
             if (!fits(bound)) {
@@ -96,8 +118,7 @@ SWIFTLET_AVX2 void swiftlet_scan_s8_1x8__avx2(const swiftlet_scan_s8_arguments *
         append(&joint, paired[1], paireds[1]);
         append(&joint, wide, wides);
 
-        const __m256i bias = _mm256_loadu_si256((const __m256i *)(a->bias + 8 * panel));
-        _mm256_storeu_si256((__m256i *)(a->correctedBias + 8 * panel), _mm256_sub_epi32(bias, _mm256_slli_epi32(sum, 7)));
+        correct_bias(a, panel, sum);
     }
 }
 #endif

@@ -4,8 +4,9 @@ import CKernels
 /// copied into scratch once, tile by tile, in the order in which the micro-kernel reads them, padding taps included;
 /// then panels of weights run over the tiles while both stay in the nearest caches.
 ///
-/// Inputs packed as bytes want weights sorted by the instructions that compute them exactly, which `prepare` does at
-/// session start. The weights stay where they are: what is prepared are lists of indices, two bytes per quad, and a bias.
+/// Inputs packed as bytes want, on AVX2, weights sorted by the instructions that compute them exactly, which `prepare` does
+/// at session start. The weights stay where they are: what is prepared are lists of indices, two bytes per quad, and a
+/// bias. VPDPBUSD computes all weights exactly: what is prepared is the bias.
 /// Inputs packed as 16-bit integers take any weights: less work per filter, more per multiplication.
 extension Convolution {
     /// How blocks are cut and where things lie in a thread's scratch. The same for every instruction set.
@@ -67,8 +68,8 @@ extension Convolution {
                 || (inputs <= 512 && outputs >= 2 * inputs))
     }
 
-    /// What a session keeps of one convolution: for sorted weights the corrected bias and the lists of each panel; flat
-    /// weights.
+    /// What a session keeps of one convolution: the corrected bias, the lists of each panel, flat weights; each where the
+    /// kernels want it.
     private struct PreparedLayout {
         let panels: Int
         /// Elements from one panel's list to the next.
@@ -77,11 +78,11 @@ extension Convolution {
         let weightsOffset: Int
         let byteCount: Int
 
-        init(_ g: ConvolutionGeometry, _ layout: PackedLayout, isSorted: Bool) {
+        init(_ g: ConvolutionGeometry, _ layout: PackedLayout, _ packed: PackedKernels) {
             let depth = layout.depth
             panels = g.groups * Packing.panels(g)
-            listStride = isSorted ? Int(SWIFTLET_SCAN_COUNTS) + (depth + 7) / 8 * 8 : 0
-            listsOffset = isSorted ? (panels * Packing.panelWidth * 4 + 63) / 64 * 64 : 0
+            listStride = packed.sorts ? Int(SWIFTLET_SCAN_COUNTS) + (depth + 7) / 8 * 8 : 0
+            listsOffset = packed.scan != nil ? (panels * Packing.panelWidth * 4 + 63) / 64 * 64 : 0
             weightsOffset = (listsOffset + panels * listStride * 2 + 63) / 64 * 64
             byteCount = weightsOffset + (layout.isFlat ? (panels * depth * 32 + 63) / 64 * 64 : 0)
         }
@@ -91,7 +92,7 @@ extension Convolution {
     public var preparedByteCount: Int {
         if kernel.runsOverTiles { return preparedTileByteCount }
         guard let packed else { return 0 }
-        return PreparedLayout(geometry, packedLayout, isSorted: packed.scan != nil).byteCount
+        return PreparedLayout(geometry, packedLayout, packed).byteCount
     }
 
     /// Prepares what `run` needs beside these packed weights and this folded bias. Once per session, at its start: it
@@ -100,7 +101,7 @@ extension Convolution {
     public func prepare(weights: UnsafePointer<Int8>, bias: UnsafePointer<Int32>, into memory: UnsafeMutableRawPointer) {
         if kernel.runsOverTiles { return prepareTiles(weights: weights, into: memory) }
         guard let packed else { return }
-        let prepared = PreparedLayout(geometry, packedLayout, isSorted: packed.scan != nil)
+        let prepared = PreparedLayout(geometry, packedLayout, packed)
         var sorted = weights
         if packedLayout.isFlat {
             let flat = (memory + prepared.weightsOffset).assumingMemoryBound(to: Int8.self)
@@ -108,13 +109,13 @@ extension Convolution {
             sorted = UnsafePointer(flat)
         }
         guard let scan = packed.scan else { return }
-        let temporary = UnsafeMutablePointer<UInt16>.allocate(capacity: 4 * packedLayout.depth)
+        let lists = packed.sorts ? (memory + prepared.listsOffset).assumingMemoryBound(to: UInt16.self) : nil
+        let temporary = UnsafeMutablePointer<UInt16>.allocate(capacity: packed.sorts ? 4 * packedLayout.depth : 0)
         defer { temporary.deallocate() }
         scan.markExecuted()
         var arguments = swiftlet_scan_s8_arguments(
             weights: sorted, bias: bias, correctedBias: memory.assumingMemoryBound(to: Int32.self),
-            lists: (memory + prepared.listsOffset).assumingMemoryBound(to: UInt16.self),
-            listStride: prepared.listStride, temporary: temporary, quads: Int32(packedLayout.depth),
+            lists: lists, listStride: prepared.listStride, temporary: temporary, quads: Int32(packedLayout.depth),
             panels: Int32(prepared.panels), joins: geometry.outputPixels >= 4 ? 1 : 0)
         scan.entry.pointee.function.scan_s8(&arguments)
     }
@@ -149,7 +150,8 @@ extension Convolution {
             part.count > 1
             && (g.outputChannels > g.outputPixels ? panels >= 8 * part.count : g.outputPixels < 8 * part.count)
         let pixelRange = byChannels ? 0..<g.outputPixels : part.range(of: g.outputPixels)
-        let panelRange = byChannels ? part.range(of: panels) : 0..<panels
+        let unit = kernel.channels / Packing.panelWidth
+        let panelRange = byChannels ? part.range(of: panels, unit: unit) : 0..<panels
         if pixelRange.isEmpty || panelRange.isEmpty { return }
         if !g.isPointwise {
             scratch.initializeMemory(as: Int8.self, repeating: a.inputZeroPoint, count: packedLayout.rowsOffset)
@@ -225,14 +227,18 @@ extension Convolution {
         scratch: UnsafeMutableRawPointer
     ) {
         let g = geometry
-        let prepared = PreparedLayout(g, packedLayout, isSorted: packed.scan != nil)
+        let prepared = PreparedLayout(g, packedLayout, packed)
         let packedPanel = group * Packing.panels(g) + panels.lowerBound
         var bias = a.bias
         var lists: UnsafePointer<UInt16>?
         if packed.scan != nil {
             let memory = a.prepared.unsafelyUnwrapped
             bias = memory.assumingMemoryBound(to: Int32.self)
-            lists = (memory + prepared.listsOffset).assumingMemoryBound(to: UInt16.self) + packedPanel * prepared.listStride
+            if packed.sorts {
+                lists =
+                    (memory + prepared.listsOffset).assumingMemoryBound(to: UInt16.self)
+                    + packedPanel * prepared.listStride
+            }
         }
         let weights =
             packedLayout.isFlat

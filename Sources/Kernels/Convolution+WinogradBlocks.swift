@@ -26,6 +26,8 @@ extension Convolution {
         let byteCount: Int
         /// Whether fewer multiplications outweigh the transforms.
         let isFaster: Bool
+        /// The same where a direct convolution takes half the time.
+        let isTwiceAsFast: Bool
 
         /// Nil where the formulas do not apply.
         init?(_ g: ConvolutionGeometry) {
@@ -54,6 +56,18 @@ extension Convolution {
             let transformed = tiles * (panels * (190 * channelBlocks + 250) + 100 * channelBlocks)
                 + divide(tiles, blockTiles) * panels * quads * 150
             isFaster = transformed * 10 < direct * 9
+            isTwiceAsFast = transformed * 20 < direct * 9
+        }
+
+        /// Whether it beats the micro-kernel of `kernels`. VPDPBUSD on 256 bits multiplies a quad of a panel with half the
+        /// instructions of AVX2 or fewer, which leaves a gain for many channels; on 512 bits it leaves none. That is by
+        /// count of instructions, not measured.
+        func beats(_ kernels: KernelSet) -> Bool {
+            switch kernels.gemm.isa {
+            case .avx512vnni: false
+            case .avxvnni: isTwiceAsFast
+            default: isFaster
+            }
         }
     }
 
@@ -64,14 +78,14 @@ extension Convolution {
     /// (`Packing.WeightTraits.largestFilterSum`) tell whether they do.
     static func dependsOnFilterSum(_ g: ConvolutionGeometry, kernels: KernelSet) -> Bool {
         kernels.winogradBlocks != nil && g.taps * g.inputChannelsPerGroup * 128 > largestWinogradFilterSum
-            && WinogradBlockLayout(g)?.isFaster ?? false
+            && WinogradBlockLayout(g)?.beats(kernels) ?? false
     }
 
     /// The kernel of the Winograd form where it is faster and exact.
     static func winogradBlockKernel(
         _ g: ConvolutionGeometry, _ layout: WinogradBlockLayout?, _ traits: Packing.WeightTraits, _ kernels: KernelSet
     ) -> Kernel? {
-        guard let layout, layout.isFaster, !traits.hasOffset else { return nil }
+        guard let layout, layout.beats(kernels), !traits.hasOffset else { return nil }
         let bound = min(traits.largestFilterSum ?? .max, g.taps * g.inputChannelsPerGroup * 128)
         return bound <= largestWinogradFilterSum ? kernels.winogradBlocks : nil
     }

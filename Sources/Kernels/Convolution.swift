@@ -93,8 +93,7 @@ public struct Convolution: Sendable {
             kernel = kernels.gemmAnyWeight
             singlePixelKernel = kernel
             packed = nil
-        } else if kernels.gemm.family == .gemmUInt8Int8
-            && PackedLayout(geometry, .uint8).depth > PackedLayout.maximumDepth {
+        } else if kernels.packed?.sorts ?? false && PackedLayout(geometry, .uint8).depth > PackedLayout.maximumDepth {
             kernel = Kernel.scalarGemm
             singlePixelKernel = kernel
             packed = nil

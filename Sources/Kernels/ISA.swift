@@ -1,7 +1,6 @@
 import CKernels
 
-/// An instruction set for which kernels exist. Order is preference: of those a CPU runs, the highest that has a kernel
-/// for a shape is chosen.
+/// An instruction set for which kernels exist.
 public enum ISA: UInt8, Sendable, CaseIterable {
     /// Portable Swift: the specification of every kernel, and the only choice on RISC-V.
     case scalar = 0
@@ -13,6 +12,10 @@ public enum ISA: UInt8, Sendable, CaseIterable {
     case dotprod = 3
     /// AArch64 with the SMMLA instruction (FEAT_I8MM).
     case i8mm = 4
+    /// x86-64 with AVX2 and the VPDPBUSD instruction on 256 bits (AVX-VNNI).
+    case avxvnni = 5
+    /// x86-64 with the VPDPBUSD instruction on 512 bits (AVX-512 F, BW, VL and VNNI).
+    case avx512vnni = 6
 
     /// The name used by `--force-isa`, reports and kernel symbols.
     public var name: StaticString {
@@ -22,6 +25,8 @@ public enum ISA: UInt8, Sendable, CaseIterable {
         case .neon: "neon"
         case .dotprod: "dotprod"
         case .i8mm: "i8mm"
+        case .avxvnni: "avxvnni"
+        case .avx512vnni: "avx512vnni"
         }
     }
 
@@ -48,6 +53,9 @@ public enum ISA: UInt8, Sendable, CaseIterable {
         case .neon: [.neon, .scalar]
         case .dotprod: [.dotprod, .neon, .scalar]
         case .i8mm: [.i8mm, .dotprod, .neon, .scalar]
+        case .avxvnni: [.avxvnni, .avx2, .scalar]
+        // A CPU may have either form of VPDPBUSD without the other.
+        case .avx512vnni: [.avx512vnni, .avx2, .scalar]
         }
     }
 }
@@ -62,9 +70,8 @@ public struct CPUFeatures: OptionSet, Sendable, Hashable {
     public static let dotprod = CPUFeatures(rawValue: SWIFTLET_CPU_DOTPROD)
     /// The 64-bit ARM architecture: its NEON kernels may use all of its registers and instructions.
     public static let aarch64 = CPUFeatures(rawValue: SWIFTLET_CPU_AARCH64)
-    /// Detected and reported; no kernel of this version uses it.
     public static let avxvnni = CPUFeatures(rawValue: SWIFTLET_CPU_AVXVNNI)
-    /// Detected and reported; no kernel of this version uses it.
+    /// AVX-512 F, BW, VL and VNNI, and an operating system that saves registers of 512 bits.
     public static let avx512vnni = CPUFeatures(rawValue: SWIFTLET_CPU_AVX512VNNI)
     public static let i8mm = CPUFeatures(rawValue: SWIFTLET_CPU_I8MM)
     /// Detected and reported; no kernel of this version uses it.
@@ -82,6 +89,8 @@ public struct CPUFeatures: OptionSet, Sendable, Hashable {
         case .dotprod: contains([.neon, .dotprod])
         // Every CPU with I8MM has DotProd (Armv8.6 requires both).
         case .i8mm: contains([.neon, .dotprod, .i8mm])
+        case .avxvnni: contains([.avx2, .avxvnni])
+        case .avx512vnni: contains([.avx2, .avx512vnni])
         }
     }
 
@@ -90,6 +99,8 @@ public struct CPUFeatures: OptionSet, Sendable, Hashable {
         if supports(.i8mm) { return .i8mm }
         if supports(.dotprod) { return .dotprod }
         if supports(.neon) { return .neon }
+        if supports(.avx512vnni) { return .avx512vnni }
+        if supports(.avxvnni) { return .avxvnni }
         if supports(.avx2) { return .avx2 }
         return .scalar
     }

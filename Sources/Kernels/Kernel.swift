@@ -81,6 +81,8 @@ public struct Kernel: Sendable, Equatable {
     public var family: KernelFamily { KernelFamily(rawValue: entry.pointee.family).unsafelyUnwrapped }
     /// Output pixels of one tile.
     public var pixels: Int { Int(entry.pointee.pixels) }
+    /// Output channels of one step of its inner loop.
+    var channels: Int { Int(entry.pointee.channels) }
     /// Whether this binary contains it.
     public var isCompiled: Bool { entry.pointee.isCompiled != 0 }
     /// Whether it has run since the start of the process.
@@ -213,10 +215,12 @@ public struct KernelSet: Sendable, Equatable {
             if let kernel = find(.gemmChainInt8, isa, features, singlePixel: false) { return (kernel, nil) }
             if let kernel = find(.gemmInt8, isa, features, singlePixel: singlePixel) { return (kernel, nil) }
             if let kernel = find(.gemmUInt8Int8, isa, features, singlePixel: singlePixel),
-                let pack = find(.packUInt8, isa, features, singlePixel: false),
-                let scan = find(.scanInt8, isa, features, singlePixel: false)
+                let pack = firstIfAny(.packUInt8, isa.fallbacks, features),
+                let scan = firstIfAny(.scanInt8, isa.fallbacks, features)
             {
-                return (kernel, PackedKernels(gemm: kernel, pack: pack, scan: scan, form: .uint8))
+                return (
+                    kernel, PackedKernels(gemm: kernel, pack: pack, scan: scan, sorts: isa == .avx2, form: .uint8)
+                )
             }
         }
         return (Kernel.scalarGemm, nil)
@@ -226,7 +230,7 @@ public struct KernelSet: Sendable, Equatable {
         guard let gemm = find(.gemmInt16Int8, isa, features, singlePixel: false),
             let pack = find(.packInt16, isa, features, singlePixel: false)
         else { return nil }
-        return PackedKernels(gemm: gemm, pack: pack, scan: nil, form: .int16)
+        return PackedKernels(gemm: gemm, pack: pack, scan: nil, sorts: false, form: .int16)
     }
 
     /// Whether the choice of kernels for `geometry` depends on `WeightTraits.largestFilterSum`.
@@ -252,8 +256,9 @@ struct PackedKernels: Sendable, Equatable {
     let gemm: Kernel
     /// Packs inputs.
     let pack: Kernel
-    /// Sorts weights; nil where the micro-kernel takes them as they are.
+    /// Corrects biases and, where the micro-kernel wants it (`sorts`), sorts weights; nil where it takes both as they are.
     let scan: Kernel?
+    let sorts: Bool
     let form: PackedForm
 }
 

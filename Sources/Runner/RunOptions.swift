@@ -68,7 +68,8 @@ extension RunCommand {
           --frames N          stop after N frames of the source
           --threads N         threads for the model (default: the processors that may be used, at most 4)
           --cpus LIST         run on these processors only, as in 0,2-3
-          --force-isa NAME    kernels of this instruction set: scalar, avx2, neon, dotprod, i8mm
+          --force-isa NAME    kernels of this instruction set: scalar, avx2, neon, dotprod, i8mm,
+                              avxvnni, avx512vnni
           --report FILE       write the latency report to FILE as the run goes on
           --output jsonl|none what goes to standard output (default: jsonl)
           --dump FILE         write the raw output tensors of every frame to FILE
@@ -146,7 +147,8 @@ extension RunCommand {
                 var given = try value(of: "--force-isa")
                 guard let isa = given.withUTF8({ ISA(name: $0) }) else {
                     throw UsageError(
-                        message: "--force-isa: expected scalar, avx2, neon, dotprod or i8mm, found '\(given)'")
+                        message: "--force-isa: expected scalar, avx2, neon, dotprod, i8mm, avxvnni or avx512vnni, "
+                            + "found '\(given)'")
                 }
                 options.forcedISA = isa
             } else if argument.isExactly("--report") {

@@ -79,7 +79,7 @@ def wrong_use_of_options(tool):
     tool.fails(2, "convert", model, "--input-shape", "image", says="expected NAME=1,3,224,224")
     tool.fails(2, "bench", tool.gauge(), "--threads", "0", says='option --threads: expected a whole number from 1 to 64, found "0"')
     tool.fails(2, "bench", tool.gauge(), "--seconds", "soon", says='found "soon"')
-    tool.fails(2, "bench", tool.gauge(), "--force-isa", "mmx", says='expected scalar, avx2, neon, dotprod, i8mm, found "mmx"')
+    tool.fails(2, "bench", tool.gauge(), "--force-isa", "mmx", says='expected scalar, avx2, neon, dotprod, i8mm, avxvnni, avx512vnni, found "mmx"')
     tool.fails(2, "report", "a", "--json", "--csv", says="--json and --csv exclude each other")
     tool.fails(2, "run", tool.gauge(), says="either pictures or --input")
     tool.fails(2, "run", tool.gauge(), "a.jpg", "--input", "x=y.npy", says="either pictures or --input")

@@ -1,3 +1,4 @@
+import CKernelsModel
 import Kernels
 import XCTest
 
@@ -145,13 +146,12 @@ struct ConvolutionCase {
     }
 }
 
-/// The best kernels of this CPU and the scalar ones.
+/// What this CPU can do, with software models for what it can't (`CKernelsModel`).
+let modelledFeatures = CPUFeatures(rawValue: swiftlet_install_kernel_models())
+
+/// The kernels of every instruction set of this CPU or with a software model.
 func kernelSets() throws -> [KernelSet] {
-    var sets = [try KernelSet(forcing: .scalar)]
-    for isa in ISA.allCases where isa != .scalar && CPUFeatures.current.supports(isa) {
-        sets.append(try KernelSet(forcing: isa))
-    }
-    return sets
+    try ISA.allCases.filter(modelledFeatures.supports).map { try KernelSet(features: modelledFeatures, forcing: $0) }
 }
 
 extension ISA {

@@ -235,7 +235,7 @@ final class CommandLineTests: XCTestCase {
             (["--threads", "257"], "--threads: expected a whole number from 1 to 256, found '257'"),
             (["--frames", "-1"], "--frames: expected a whole number from 1 to 1000000000, found '-1'"),
             (["--cpus", "3-1"], "--cpus: expected a list such as 0,2-3 (0 to 1023), found '3-1'"),
-            (["--force-isa", "sse"], "--force-isa: expected scalar, avx2, neon, dotprod or i8mm, found 'sse'"),
+            (["--force-isa", "sse"], "--force-isa: expected scalar, avx2, neon, dotprod, i8mm, avxvnni or avx512vnni, found 'sse'"),
             (["--output", "xml"], "--output: expected jsonl or none, found 'xml'"),
         ]
         for (arguments, message) in cases {

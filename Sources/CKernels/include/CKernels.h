@@ -103,6 +103,7 @@ enum { SWIFTLET_SCAN_COUNTS = 8 };
 
 // Sorts the quads of packed weights (see Packing.swift) for gemm_u8s8; correctedBias = bias - 128 * sum of the weights
 // of each channel, wrapping, 8 per panel. `temporary` has 4 * quads elements; quads, of all taps, is at most 65535.
+// Where `lists` is null only the bias is corrected: `temporary` is not used, and quads has no limit.
 typedef struct {
     const int8_t *weights;
     const int32_t *bias;
@@ -116,7 +117,8 @@ typedef struct {
 } swiftlet_scan_s8_arguments;
 
 // A block of an int8 convolution: all tiles of packed inputs by consecutive panels of weights. Bias and lists as
-// scan_s8 made them; pixelBias null or one per pixel; otherwise as swiftlet_gemm_s8_arguments.
+// scan_s8 made them, lists null for the kernels with VPDPBUSD, which take weights as they are; pixelBias null or one per
+// pixel; otherwise as swiftlet_gemm_s8_arguments.
 // gemm_s16s8 takes inputs of pack_s16, no lists, the bias as it is, pixelBias null, scales
 // that take no accumulator out of ±2^30 (Packing.WeightTraits.areSmall).
 typedef struct {
@@ -560,6 +562,8 @@ enum {
     SWIFTLET_ISA_NEON = 2,
     SWIFTLET_ISA_DOTPROD = 3,
     SWIFTLET_ISA_I8MM = 4,
+    SWIFTLET_ISA_AVXVNNI = 5,
+    SWIFTLET_ISA_AVX512VNNI = 6,
 };
 
 // Where a kernel is compiled.

@@ -8,6 +8,8 @@ struct CPUProfile {
 
     static let all = [
         CPUProfile(name: "x86-64 with AVX2", features: [.avx2]),
+        CPUProfile(name: "x86-64 with AVX-VNNI", features: [.avx2, .avxvnni]),
+        CPUProfile(name: "x86-64 with AVX512-VNNI", features: [.avx2, .avx512vnni]),
         CPUProfile(name: "Cortex-A53, A72", features: [.aarch64, .neon]),
         CPUProfile(name: "Cortex-A55, A76", features: [.aarch64, .neon, .dotprod]),
         CPUProfile(name: "Armv8.6 and later", features: [.aarch64, .neon, .dotprod, .i8mm]),
