@@ -1,9 +1,10 @@
 extension KernelTest {
     /// A convolution with pruned weights: blocks of every density, among them none and all.
-    func sparseConvolution(_ kernels: KernelSet, _ random: inout TestRandom, _ number: Int) -> Bool {
+    func sparseConvolution(_ random: inout TestRandom, _ number: Int) -> Bool {
         var g = random.geometry(depthwise: false)
         (g.groups, g.isTransposed) = (1, false)
         if number % 16 == 0 { g = random.wideGeometry() }
+        random.geometry = g
         let inputs = g.inputChannelsPerGroup
         let inputStride = inputs + random.int(0...5)
         let outputStride = g.outputChannels + random.int(0...5)
@@ -13,15 +14,15 @@ extension KernelTest {
         let density = random.int(0...100)
         var weights = random.int8s(g.outputChannels * g.taps * inputs, lowest: -127, extremes: extremes)
         for row in 0..<g.outputChannels * g.taps {
-            for first in stride(from: 0, to: inputs, by: SparseWeights.blockWidth) where random.int(0...99) >= density {
+            for first in stride(from: 0, to: inputs, by: SparseWeights.blockWidth) where random.draw(0...99) >= density {
                 for i in first..<min(first + SparseWeights.blockWidth, inputs) { weights[row * inputs + i] = 0 }
             }
         }
         var bias = [Int32](repeating: 0, count: g.outputChannels)
         var scales = [Float](repeating: 0, count: g.outputChannels)
         for i in 0..<g.outputChannels {
-            bias[i] = Int32(random.int(-40_000...40_000))
-            scales[i] = random.scale(exponent: random.int(0...9) == 0 ? random.int(-40...20) : random.int(-10 ... -4))
+            bias[i] = Int32(random.draw(-40_000...40_000))
+            scales[i] = random.scale(exponent: random.draw(0...9) == 0 ? random.draw(-40...20) : random.draw(-10 ... -4))
         }
         let zeroPoint = Int8(truncatingIfNeeded: number)
         let range = random.outputRange()

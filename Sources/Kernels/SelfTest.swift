@@ -15,19 +15,72 @@ public enum KernelTestOutcome: Sendable, Equatable {
 /// bytes around the output, which must stay.
 /// - Parameters:
 ///   - cases: per kernel; 256 or more go through every input zero point.
+///   - seed: other seeds give other cases.
 ///   - report: called once for each kernel, in list order.
 /// - Returns: whether no kernel failed.
 @export(interface) public func selfTestAllKernels(
-    features: CPUFeatures = .current, cases: Int = 256, report: (Kernel, KernelTestOutcome) -> Void
+    features: CPUFeatures = .current, cases: Int = 256, seed: UInt32 = 0, report: (Kernel, KernelTestOutcome) -> Void
 ) -> Bool {
     var isGood = true
     for index in 0..<Kernel.count {
         let kernel = Kernel(index: index)
-        let outcome = KernelTest(kernel, features: features, cases: cases).run()
+        let outcome = KernelTest.run(cases: cases, seed: seed, of: kernel, features: features)
         if case .failed = outcome { isGood = false }
         report(kernel, outcome)
     }
     return isGood
+}
+
+/// As `selfTestAllKernels`, for convolutions whose kernels are chosen as sessions choose them, by shape and weights: with
+/// every instruction set that this binary and a CPU with `features` can run.
+@export(interface) public func selfTestConvolutions(
+    features: CPUFeatures = .current, cases: Int = 256, seed: UInt32 = 0, report: (ISA, KernelTestOutcome) -> Void
+) -> Bool {
+    var isGood = true
+    for isa in ISA.allCases {
+        guard features.supports(isa), let test = KernelTest(choosingFrom: isa, features: features) else { continue }
+        let outcome = test.run(cases: cases, seed: seed)
+        if case .failed = outcome { isGood = false }
+        report(isa, outcome)
+    }
+    return isGood
+}
+
+/// A kernel, or the convolutions of an instruction set where `kernel` is nil, that differs from the reference.
+public struct KernelDifference: Sendable, Equatable {
+    public let isa: ISA
+    public let kernel: Kernel?
+    /// Where it is a convolution of integers.
+    public let geometry: ConvolutionGeometry?
+}
+
+/// Compares with the reference in the one case that `bytes` choose (what is computed, geometry, quantization, kinds of
+/// values; any bytes are a case): all kernels of a family that this binary and a CPU with `features` can run, or
+/// convolutions with each of its instruction sets.
+/// - Returns: the first that differs.
+@export(interface) public func firstDifference(
+    inCaseOf bytes: [UInt8], features: CPUFeatures = .current
+) -> KernelDifference? {
+    guard bytes.count >= 4 else { return nil }
+    let seed = UInt64(bytes[1]) | UInt64(bytes[2]) << 8
+    let number = Int(bytes[3])
+    let choices = Array(bytes[4...])
+    // Half of all first bytes: convolutions.
+    guard bytes[0] < 128, let family = KernelFamily(rawValue: bytes[0] & 31) else {
+        for isa in ISA.allCases where features.supports(isa) {
+            guard let test = KernelTest(choosingFrom: isa, features: features) else { continue }
+            var random = TestRandom(seed: seed, choices: choices)
+            if !test.isEqual(&random, number) { return .init(isa: isa, kernel: nil, geometry: random.geometry) }
+        }
+        return nil
+    }
+    for index in 0..<Kernel.count {
+        let kernel = Kernel(index: index)
+        guard kernel.family == family, let test = KernelTest(kernel, features: features) else { continue }
+        var random = TestRandom(seed: seed, choices: choices)
+        if !test.isEqual(&random, number) { return .init(isa: kernel.isa, kernel: kernel, geometry: random.geometry) }
+    }
+    return nil
 }
 
 /// Whether the references themselves give the bits they must: a fixed set of convolutions, additions and
@@ -90,8 +143,17 @@ let expectedReferenceDigest: UInt64 = 0x62924D272ACDF89A
 /// A small generator of pseudo-random numbers: the same sequence everywhere.
 struct TestRandom {
     private var state: UInt64
+    /// What decides instead of the generator, from the first on, until no more are left.
+    private let choices: [UInt8]
+    private var nextChoice = 0
+    /// Of the convolution that a test drew.
+    var geometry: ConvolutionGeometry?
 
-    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
+    init(seed: UInt64, choices: [UInt8] = []) {
+        state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
+        self.choices = choices
+    }
+
 
     mutating func next() -> UInt64 {
         state ^= state >> 12
@@ -100,28 +162,41 @@ struct TestRandom {
         return state &* 0x2545_F491_4F6C_DD1D
     }
 
-    /// Uniform in `range`.
-    mutating func int(_ range: ClosedRange<Int>) -> Int {
+    /// Uniform in `range`, by the generator alone: one of many values.
+    mutating func draw(_ range: ClosedRange<Int>) -> Int {
         range.lowerBound + Int((next() >> 16) % UInt64(range.upperBound - range.lowerBound + 1))
+    }
+
+    /// In `range`: the next choice, else `draw`.
+    mutating func int(_ range: ClosedRange<Int>) -> Int {
+        guard nextChoice < choices.count else { return draw(range) }
+        let count = UInt64(range.upperBound - range.lowerBound + 1)
+        var choice = UInt64(choices[nextChoice])
+        nextChoice += 1
+        if count > 256 && nextChoice < choices.count {
+            choice |= UInt64(choices[nextChoice]) << 8
+            nextChoice += 1
+        }
+        return range.lowerBound + Int(choice % count)
     }
 
     /// Int8 values: uniform, or extremes only.
     mutating func int8s(_ count: Int, lowest: Int = -128, extremes: Bool) -> [Int8] {
         var values = [Int8](repeating: 0, count: count)
-        for i in 0..<count { values[i] = Int8(extremes ? (int(0...1) == 0 ? lowest : 127) : int(lowest...127)) }
+        for i in 0..<count { values[i] = Int8(extremes ? (draw(0...1) == 0 ? lowest : 127) : draw(lowest...127)) }
         return values
     }
 
     /// A scale near 2^exponent: a power of two, which makes ties, in one case of four.
     mutating func scale(exponent: Int) -> Float {
         let power = Float(sign: .plus, exponent: exponent, significand: 1)
-        return int(0...3) == 0 ? power : power * (1 + Float(int(0...8_388_607)) / 8_388_608)
+        return draw(0...3) == 0 ? power : power * (1 + Float(draw(0...8_388_607)) / 8_388_608)
     }
 
     /// Float32 values of widely different magnitude, their sums rounded all the time.
     mutating func floats(_ count: Int) -> [Float] {
         var values = [Float](repeating: 0, count: count)
-        for i in 0..<count { values[i] = Float(int(-1_000_003...1_000_003)) * scale(exponent: int(-30 ... -10)) }
+        for i in 0..<count { values[i] = Float(draw(-1_000_003...1_000_003)) * scale(exponent: draw(-30 ... -10)) }
         return values
     }
 
@@ -193,8 +268,7 @@ struct TestRandom {
     }
 
     /// A depthwise convolution for a kernel of whole rows: narrow and wide, any padding, also beside the input alone.
-    mutating func rowsGeometry(_ kernel: Kernel) -> ConvolutionGeometry {
-        let size = kernel.family == .depthwise3x3Int8 ? 3 : 5
+    mutating func rowsGeometry(size: Int) -> ConvolutionGeometry {
         let strideX = int(1...2)
         let dilationX = strideX == 1 ? int(1...3) : 1
         let isWide = int(0...15) == 0
@@ -204,69 +278,112 @@ struct TestRandom {
             outputChannelsPerGroup: 1, kernelHeight: size, kernelWidth: size, strideY: int(1...3), strideX: strideX,
             dilationY: int(1...4), dilationX: dilationX, padTop: int(0...size), padLeft: dilationX * int(0...size))
     }
+
+    /// A convolution of any of these kinds; some of the 3 × 3 are large enough for Winograd's transform to pay.
+    mutating func anyGeometry(depthwise: Bool) -> ConvolutionGeometry {
+        let kind = int(0...15)
+        if depthwise { return kind < 8 ? rowsGeometry(size: kind < 5 ? 3 : 5) : geometry(depthwise: true) }
+        switch kind {
+        case 0: return wideGeometry()
+        case 1:
+            var g = winogradBlockGeometry()
+            (g.inputHeight, g.inputWidth, g.groups) = (int(8...12), int(8...12), 1)
+            (g.outputHeight, g.outputWidth) = (g.inputHeight - int(0...2), g.inputWidth - int(0...2))
+            (g.inputChannelsPerGroup, g.outputChannelsPerGroup) = (8 * int(2...32), int(8...24))
+            return g
+        case 2, 3: return winogradBlockGeometry()
+        default: return geometry(depthwise: false)
+        }
+    }
 }
 
 /// The differential test of one kernel.
 struct KernelTest {
+    /// What is tested; the reference where `choosesKernels`.
     let kernel: Kernel
-    let features: CPUFeatures
-    let cases: Int
+    let kernels: KernelSet
+    /// Whether kernels are chosen as sessions choose them.
+    let choosesKernels: Bool
 
-    init(_ kernel: Kernel, features: CPUFeatures, cases: Int) {
+    /// Nil where this binary or a CPU with `features` can't run the kernel.
+    init?(_ kernel: Kernel, features: CPUFeatures) {
+        guard kernel.isRunnable(on: features),
+            let kernels = try? KernelSet(features: features, forcing: kernel.isa)
+        else { return nil }
         self.kernel = kernel
-        self.features = features
-        self.cases = cases
+        self.kernels = kernels
+        choosesKernels = false
     }
 
-    func run() -> KernelTestOutcome {
-        guard kernel.isRunnable(on: features) else { return .notRunnable }
-        guard let kernels = try? KernelSet(features: features, forcing: kernel.isa) else { return .notRunnable }
+    /// Convolutions with the kernels of `isa` or its fallbacks; nil where this binary or a CPU with `features` can't run them.
+    init?(choosingFrom isa: ISA, features: CPUFeatures) {
+        guard let kernels = try? KernelSet(features: features, forcing: isa), kernels.gemm.isRunnable(on: features)
+        else { return nil }
+        kernel = Kernel.scalarGemm
+        self.kernels = kernels
+        choosesKernels = true
+    }
+
+    static func run(cases: Int, seed: UInt32, of kernel: Kernel, features: CPUFeatures) -> KernelTestOutcome {
+        KernelTest(kernel, features: features)?.run(cases: cases, seed: seed) ?? .notRunnable
+    }
+
+    func run(cases: Int, seed: UInt32) -> KernelTestOutcome {
         for number in 0..<cases {
-            var random = TestRandom(seed: UInt64(kernel.index * 1000 + number + 1))
-            let isEqual =
-                switch kernel.family {
-                case .gemmInt8, .gemmUInt8Int8, .gemmInt16Int8, .gemmInt8AnyWeight, .gemmPackedInt8, .gemmChainInt8, .winogradInt8:
-                    convolution(kernels, &random, number, depthwise: false)
-                // No results of their own: they run under the kernel that reads what they write.
-                case .packUInt8, .packInt16, .scanInt8, .packInt8: convolution(kernels, &random, number, depthwise: false)
-                case .winogradInput, .winogradWeights, .winogradGemm:
-                    convolution(kernels, &random, number, depthwise: false)
-                case .depthwiseInt8, .depthwiseInt8AnyWeight, .depthwise3x3Int8, .depthwise5x5Int8:
-                    convolution(kernels, &random, number, depthwise: true)
-                case .sparseInt8, .sparseUInt8Int8: sparseConvolution(kernels, &random, number)
-                case .addInt8: elementwise(&random, number, isAddition: true)
-                case .multiplyInt8: elementwise(&random, number, isAddition: false)
-                case .tableInt8: table(&random)
-                case .maximumInt8, .sumInt8: window(&random)
-                case .bilinearInt8, .bilinearFixedInt8: bilinear(&random, number)
-                case .gemmFloat: floatConvolution(&random, depthwise: false)
-                case .depthwiseFloat: floatConvolution(&random, depthwise: true)
-                }
-            guard isEqual else { return .failed(case: number) }
+            let ownSeed = UInt64(kernel.index * 1000 + number + 1)
+            var random = TestRandom(seed: UInt64(seed) << 32 | ownSeed)
+            guard isEqual(&random, number) else { return .failed(case: number) }
         }
         return .passed(cases: cases)
     }
 
-    private func convolution(
-        _ kernels: KernelSet, _ random: inout TestRandom, _ number: Int, depthwise: Bool
-    ) -> Bool {
+    /// Whether the kernel gives the reference's bytes in the case that `random` and `number` choose.
+    func isEqual(_ random: inout TestRandom, _ number: Int) -> Bool {
+        if choosesKernels {
+            let isDepthwise = random.int(0...3) == 0
+            return convolution(&random, number, depthwise: isDepthwise)
+        }
+        switch kernel.family {
+        case .gemmInt8, .gemmUInt8Int8, .gemmInt16Int8, .gemmInt8AnyWeight, .gemmPackedInt8, .gemmChainInt8, .winogradInt8:
+            return convolution(&random, number, depthwise: false)
+        // No results of their own: they run under the kernel that reads what they write.
+        case .packUInt8, .packInt16, .scanInt8, .packInt8: return convolution(&random, number, depthwise: false)
+        case .winogradInput, .winogradWeights, .winogradGemm: return convolution(&random, number, depthwise: false)
+        case .depthwiseInt8, .depthwiseInt8AnyWeight, .depthwise3x3Int8, .depthwise5x5Int8:
+            return convolution(&random, number, depthwise: true)
+        case .sparseInt8, .sparseUInt8Int8: return sparseConvolution(&random, number)
+        case .addInt8: return elementwise(&random, number, isAddition: true)
+        case .multiplyInt8: return elementwise(&random, number, isAddition: false)
+        case .tableInt8: return table(&random)
+        case .maximumInt8, .sumInt8: return window(&random)
+        case .bilinearInt8, .bilinearFixedInt8: return bilinear(&random, number)
+        case .gemmFloat: return floatConvolution(&random, depthwise: false)
+        case .depthwiseFloat: return floatConvolution(&random, depthwise: true)
+        }
+    }
+
+    private func convolution(_ random: inout TestRandom, _ number: Int, depthwise: Bool) -> Bool {
         var g =
-            kernel.isDepthwiseRows
-            ? random.rowsGeometry(kernel)
-            : kernel.isWinograd
-                ? random.winogradGeometry()
-                : kernel.family == .winogradInt8 ? random.winogradBlockGeometry() : random.geometry(depthwise: depthwise)
+            choosesKernels
+            ? random.anyGeometry(depthwise: depthwise)
+            : kernel.isDepthwiseRows
+                ? random.rowsGeometry(size: kernel.family == .depthwise3x3Int8 ? 3 : 5)
+                : kernel.isWinograd
+                    ? random.winogradGeometry()
+                    : kernel.family == .winogradInt8
+                        ? random.winogradBlockGeometry() : random.geometry(depthwise: depthwise)
         // Few channels and many: taps that are joined, and loops that are unrolled.
         if !depthwise && !kernel.isWinograd {
             if number % 8 == 1 { g.inputChannelsPerGroup = random.int(1...3) * (g.groups > 1 ? 2 : 1) }
             if number % 8 == 2 { g.inputChannelsPerGroup = 16 * random.int(1...8) }
         }
+        random.geometry = g
         let inputStride = g.inputChannels + max(0, random.int(-2...5))
         let outputStride = g.outputChannels + random.int(0...5)
         let extremes = random.int(0...3) == 0
         let inputCount = g.inputHeight * g.inputWidth * inputStride
         let input = random.int8s(inputCount + Packing.readAheadBytes, extremes: extremes)
-        let lowestWeight = kernel.takesAnyWeight ? -128 : -127
+        let lowestWeight = !kernel.takesAnyWeight || choosesKernels && random.int(0...1) == 0 ? -127 : -128
         let isInt16 = kernel.family == .gemmInt16Int8 || kernel.family == .packInt16
         var weights = random.int8s(
             g.outputChannels * g.taps * g.inputChannelsPerGroup, lowest: lowestWeight, extremes: extremes)
@@ -274,17 +391,17 @@ struct KernelTest {
         if number % 4 == 3 {
             let filter = g.taps * g.inputChannelsPerGroup
             for channel in 0..<g.outputChannels {
-                let shift = random.int(0...2)
+                let shift = random.draw(0...2)
                 for i in channel * filter..<(channel + 1) * filter { weights[i] >>= shift }
             }
         }
         var bias = [Int32](repeating: 0, count: g.outputChannels)
         var scales = [Float](repeating: 0, count: g.outputChannels)
+        let hasSmallScales = kernel.isDepthwiseRows || isInt16 || choosesKernels && random.int(0...1) == 0
         for i in 0..<g.outputChannels {
-            bias[i] = Int32(random.int(-40_000...40_000))
-            let highest = kernel.isDepthwiseRows || isInt16 ? -2 : 20
+            bias[i] = Int32(random.draw(-40_000...40_000))
             scales[i] = random.scale(
-                exponent: random.int(0...9) == 0 ? random.int(-40...highest) : random.int(-10 ... -4))
+                exponent: random.draw(0...9) == 0 ? random.draw(-40...(hasSmallScales ? -2 : 20)) : random.draw(-10 ... -4))
         }
         let zeroPoint = Int8(truncatingIfNeeded: number)
         let range = random.outputRange()
@@ -322,12 +439,24 @@ struct KernelTest {
                 g, bias: bias, weights: weights, weightOffset: weightOffset, inputZeroPoint: Int32(zeroPoint)),
             padding: 0)
         let packedScales = Packing.packPerChannel(g, scales, padding: 0)
-        let prepared = Convolution(g, testing: kernel, kernels: kernels)
+        let prepared: Convolution
+        if choosesKernels {
+            var traits = packed.traits
+            traits.hasOffset = weightOffset != 0
+            traits.hasSmallScales = Packing.WeightTraits.areSmall(
+                scales: scales.reduce(0) { max($0, $1) }, biases: packedBias.reduce(0) { max($0, $1.magnitude) }, g)
+            if !kernels.needsFilterSums(g) { traits.largestFilterSum = nil }
+            prepared = Convolution(g, traits: traits, kernels: kernels)
+        } else {
+            prepared = Convolution(g, testing: kernel, kernels: kernels)
+        }
         let outputCount = g.outputPixels * outputStride
         var output = [Int8](repeating: 99, count: outputCount + Packing.readAheadBytes)
         let parts = random.int(1...3)
         let scratch = UnsafeMutableRawPointer.allocate(
-            byteCount: max(Convolution.scratchByteCount(g), prepared.winogradBlockLayout?.byteCount ?? 0), alignment: 64)
+            byteCount: choosesKernels
+                ? Convolution.scratchByteCount(g)
+                : max(Convolution.scratchByteCount(g), prepared.winogradBlockLayout?.byteCount ?? 0), alignment: 64)
         let preparation = UnsafeMutableRawPointer.allocate(byteCount: prepared.preparedByteCount, alignment: 64)
         defer {
             scratch.deallocate()

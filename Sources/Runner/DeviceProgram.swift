@@ -24,8 +24,8 @@ public enum DeviceProgram {
                 return print(text(RunCommand.helpText))
             case .version:
                 return print("swiftlet-run \(toolVersion), .nest format \(NestLimits.formatVersion)\n")
-            case .selfTestKernels:
-                return try selfTestKernels()
+            case .selfTestKernels(let cases, let seed):
+                return selfTestKernels(cases: cases, seed: seed)
             case .selfTestModel(let options):
                 return try selfTest(options)
             case .bench(let options, let inferences):
@@ -53,28 +53,32 @@ public enum DeviceProgram {
         }
     }
 
-    /// Compares every kernel that this CPU runs with its reference.
-    private static func selfTestKernels() throws(RunError) -> Int32 {
+    /// Compares every kernel that this CPU runs, and convolutions with each of its instruction sets, with their references.
+    private static func selfTestKernels(cases: Int, seed: UInt32) -> Int32 {
         var (passed, failed, notRunnable) = (0, 0, 0)
-        let isGood = selfTestAllKernels { kernel, outcome in
+        func report(_ name: String, _ outcome: KernelTestOutcome) {
             switch outcome {
             case .passed(let cases):
                 passed += 1
-                _ = print("passed  \(kernel.name) (\(cases) cases)\n")
+                _ = print("passed  \(name) (\(cases) cases)\n")
             case .failed(let number):
                 failed += 1
-                _ = print("FAILED  \(kernel.name) at case \(number)\n")
+                _ = print("FAILED  \(name) at case \(number)\n")
             case .notRunnable:
                 notRunnable += 1
-                _ = print("skipped \(kernel.name): this CPU cannot run it\n")
+                _ = print("skipped \(name): this CPU cannot run it\n")
             }
+        }
+        _ = selfTestAllKernels(cases: cases, seed: seed) { kernel, outcome in report(kernel.name, outcome) }
+        _ = selfTestConvolutions(cases: cases, seed: seed) { isa, outcome in
+            report("convolutions with \(text(isa.name)) kernels", outcome)
         }
         let hasReferences = selfTestReferences()
         _ = print(hasReferences ? "passed  references\n" : "FAILED  references: this build computes other bits\n")
         _ = print(
             "\(passed + (hasReferences ? 1 : 0)) passed, \(failed + (hasReferences ? 0 : 1)) failed, "
                 + "\(notRunnable) skipped\n")
-        return isGood && hasReferences ? 0 : 1
+        return failed == 0 && hasReferences ? 0 : 1
     }
 
     private static func makeSession(_ options: RunOptions) throws(RunError) -> Session {

@@ -37,7 +37,8 @@ public enum RunCommand: Sendable {
     case selfTestModel(RunOptions)
     /// So many inferences of the golden input, timed.
     case bench(RunOptions, inferences: Int)
-    case selfTestKernels
+    /// So many cases a kernel; other seeds give other cases.
+    case selfTestKernels(cases: Int, seed: UInt32)
 }
 
 /// A command line that makes no sense; exit code 2.
@@ -50,7 +51,7 @@ extension RunCommand {
         usage: swiftlet-run MODEL.nest --source SOURCE [options]
                swiftlet-run MODEL.nest --selftest
                swiftlet-run MODEL.nest --bench N
-               swiftlet-run --selftest kernels
+               swiftlet-run --selftest kernels [--cases N] [--seed N]
 
         Takes frames, runs the model on each and writes one line of JSON a frame to standard output; messages and the
         latency summary go to standard error.
@@ -76,6 +77,7 @@ extension RunCommand {
           --max-pixels N      refuse larger pictures (default: 33554432)
           --selftest [kernels]
                               check this machine's results against the file's own, or every kernel against its reference
+          --cases N, --seed N with --selftest kernels: cases a kernel (default: 256), and which (default: 0)
           --bench N           time N inferences of the file's own test input; takes --threads, --cpus and --force-isa
           --version, --help
 
@@ -83,6 +85,7 @@ extension RunCommand {
 
         examples
           swiftlet-run gauge.nest --source camera.mjpeg --fps 30 --report run.report
+          swiftlet-run --selftest kernels --cases 5000 --seed 7
           ffmpeg -f v4l2 -i /dev/video0 -c:v mjpeg -f mjpeg - | swiftlet-run gauge.nest --source -
           swiftlet-run gauge.nest --source 'raw:frames.yuv?format=NV12&size=640x480' --frames 100 --threads 2
 
@@ -94,6 +97,7 @@ extension RunCommand {
         var positional: [String] = []
         var isSelfTest = false
         var inferences: Int?
+        var (cases, seed) = (256, 0)
         var index = 0
 
         func value(of option: StaticString) throws(UsageError) -> String {
@@ -121,6 +125,10 @@ extension RunCommand {
                 return
             } else if argument.isExactly("--selftest") {
                 isSelfTest = true
+            } else if argument.isExactly("--cases") {
+                cases = try number(of: "--cases", in: 1...1_000_000)
+            } else if argument.isExactly("--seed") {
+                seed = try number(of: "--seed", in: 0...Int(Int32.max))
             } else if argument.isExactly("--bench") {
                 inferences = try number(of: "--bench", in: 1...1_000_000)
             } else if argument.isExactly("--source") {
@@ -174,7 +182,7 @@ extension RunCommand {
         }
 
         if isSelfTest, positional.count == 1, positional[0].isExactly("kernels") {
-            self = .selfTestKernels
+            self = .selfTestKernels(cases: cases, seed: UInt32(seed))
             return
         }
         guard positional.count == 1 else {

@@ -22,12 +22,39 @@ final class SelfTestTests: XCTestCase {
         print("kernels executed:", executedKernels().map(\.name).joined(separator: " "))
     }
 
+    func testConvolutionsWithTheKernelsOfEveryInstructionSet() {
+        var passed = 0
+        let isGood = selfTestConvolutions(features: modelledFeatures, cases: 64, seed: 5) { isa, outcome in
+            if outcome == .passed(cases: 64) { passed += 1 } else { XCTFail("\(isa.text): \(outcome)") }
+        }
+        XCTAssertTrue(isGood)
+        XCTAssertEqual(passed, ISA.allCases.filter(modelledFeatures.supports).count)
+    }
+
+    /// Cases that a fuzzer chooses: any bytes are one, and the same bytes are the same one.
+    func testCasesOfBytes() {
+        var random = Random(61)
+        for family in UInt8.min...UInt8.max {
+            let bytes = [family] + (0..<random.int(0...40)).map { _ in UInt8(random.int(0...255)) }
+            let difference = firstDifference(inCaseOf: bytes, features: modelledFeatures)
+            XCTAssertNil(difference, "\(bytes)")
+        }
+        var a = TestRandom(seed: 3, choices: [5, 200, 1, 9]), b = TestRandom(seed: 3, choices: [5, 200, 1, 9])
+        XCTAssertEqual(a.int(0...9), 5)
+        XCTAssertEqual(a.int(-300...300), -300 + 456)
+        XCTAssertEqual(a.int(7...7), 7)
+        XCTAssertEqual([b.int(0...9), b.int(-300...300), b.int(7...7)], [5, 156, 7])
+        XCTAssertEqual(a.int(0...1 << 40), b.int(0...1 << 40))
+    }
+
     /// A depthwise geometry would run a depthwise kernel, with weights packed for that one, in the test of another.
     func testConvolutionsDrawnForTheMatrixKernelsAreNeverDepthwise() {
         for seed in 1...20_000 as ClosedRange<UInt64> {
             var random = TestRandom(seed: seed)
             XCTAssertFalse(random.geometry(depthwise: false).isDepthwise, "seed \(seed)")
             XCTAssertFalse(random.winogradBlockGeometry().isDepthwise, "seed \(seed)")
+            XCTAssertFalse(random.anyGeometry(depthwise: false).isDepthwise, "seed \(seed)")
+            XCTAssertTrue(random.anyGeometry(depthwise: true).isDepthwise, "seed \(seed)")
         }
     }
 

@@ -100,7 +100,7 @@ final class SparseTests: XCTestCase {
         for index in 0..<Kernel.count {
             let kernel = Kernel(index: index)
             guard kernel.family == .sparseInt8 || kernel.family == .sparseUInt8Int8 else { continue }
-            switch KernelTest(kernel, features: .current, cases: 400).run() {
+            switch KernelTest.run(cases: 400, seed: 0, of: kernel, features: .current) {
             case .passed, .notRunnable: break
             case .failed(let number): XCTFail("\(kernel.name): case \(number)")
             }

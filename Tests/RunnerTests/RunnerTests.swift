@@ -246,7 +246,11 @@ final class CommandLineTests: XCTestCase {
     }
 
     func testSelfTestAndHelp() throws {
-        guard case .selfTestKernels = try RunCommand(parsing: ["--selftest", "kernels"]) else { return XCTFail() }
+        guard case .selfTestKernels(256, 0) = try RunCommand(parsing: ["--selftest", "kernels"]) else { return XCTFail() }
+        guard
+            case .selfTestKernels(5, 7) = try RunCommand(
+                parsing: ["--selftest", "kernels", "--cases", "5", "--seed", "7"])
+        else { return XCTFail() }
         guard case .selfTestModel(let options) = try RunCommand(parsing: ["m.nest", "--selftest"]) else {
             return XCTFail()
         }
