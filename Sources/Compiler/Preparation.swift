@@ -2,10 +2,17 @@ import Graph
 
 extension ChannelsLastGraph {
     /// Brings an imported graph into the compiler's form: constants folded, quantization absorbed, channels last,
-    /// structure folded, elementwise chains joined.
+    /// structure folded, elementwise chains joined, channels removed that no output needs.
     ///
     /// - Throws: `GraphProblems` when a shape rule fails.
     public static func prepare(_ source: Graph) throws -> ChannelsLastGraph {
+        var prepared = try arrange(source)
+        prepared.removal = prepared.graph.removeChannels()
+        return prepared
+    }
+
+    /// The compiler's form with all channels.
+    static func arrange(_ source: Graph) throws -> ChannelsLastGraph {
         var graph = source
         var problems = graph.foldConstants()
         guard problems.isEmpty else { throw GraphProblems(problems) }

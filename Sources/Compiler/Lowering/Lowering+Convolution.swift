@@ -10,8 +10,8 @@ struct ConvolutionSource {
     var bias: ValueID?
     var output: ValueID
     var geometry: ConvolutionGeometry
-    /// Input and output extents as (height, width, channels) of their feature maps.
-    var isMatrixProduct: Bool
+    /// Axis of the source's weights along which output channels lie.
+    var weightAxis: Int
     var weightFactor: Float
     var biasFactor: Float
     /// Index in the source's weights of output channel, tap, input channel of its group.
@@ -74,7 +74,7 @@ extension Lowering {
                 strideX: spatial(op.strides).1, dilationY: spatial(op.dilations).0, dilationX: spatial(op.dilations).1,
                 padTop: begins.0, padLeft: begins.1)
             return ConvolutionSource(
-                input: x, weights: w, bias: bias, output: y, geometry: geometry, isMatrixProduct: false, weightFactor: 1,
+                input: x, weights: w, bias: bias, output: y, geometry: geometry, weightAxis: 0, weightFactor: 1,
                 biasFactor: 1, weightIndex: { channel, tap, input in (channel * inner + input) * taps + tap })
         case let op as ConvTranspose:
             guard let (input, output) = planes(node, inShape, outShape) else { return nil }
@@ -99,7 +99,7 @@ extension Lowering {
                 isTransposed: true)
             let (perGroup, outPerGroup, taps) = (weightShape[0] / op.groups, weightShape[1], kernel.0 * kernel.1)
             return ConvolutionSource(
-                input: x, weights: w, bias: bias, output: y, geometry: geometry, isMatrixProduct: false, weightFactor: 1,
+                input: x, weights: w, bias: bias, output: y, geometry: geometry, weightAxis: 1, weightFactor: 1,
                 biasFactor: 1,
                 weightIndex: { channel, tap, input in
                     ((channel / outPerGroup * perGroup + input) * outPerGroup + channel % outPerGroup) * taps + tap
@@ -120,7 +120,7 @@ extension Lowering {
                 inputHeight: 1, inputWidth: rows, outputHeight: 1, outputWidth: rows, inputChannelsPerGroup: k,
                 outputChannelsPerGroup: n)
             return ConvolutionSource(
-                input: x, weights: w, bias: bias, output: y, geometry: geometry, isMatrixProduct: true,
+                input: x, weights: w, bias: bias, output: y, geometry: geometry, weightAxis: isTransposed ? 0 : 1,
                 weightFactor: gemm?.alpha ?? 1, biasFactor: gemm?.beta ?? 1,
                 weightIndex: { channel, _, input in isTransposed ? channel * k + input : input * n + channel })
         }
@@ -182,7 +182,7 @@ extension Lowering {
     private func integerTail(_ source: ConvolutionSource, at position: Int) -> IntegerTail? {
         guard Int8Parameters(graph[source.input].quantization) != nil, storedType(source.input) == .int8,
             let weights = graph[source.weights].quantization, [.int8, .uint8].contains(weights.elementType),
-            weights.axis == nil || weights.axis == channelAxis(source), source.weightFactor == 1, source.biasFactor == 1
+            weights.axis == nil || weights.axis == source.weightAxis, source.weightFactor == 1, source.biasFactor == 1
         else { return nil }
         let reader = index.soleConsumer(of: source.output)
         var tail: IntegerTail
@@ -266,13 +266,6 @@ extension Lowering {
             tail.final = output
             skipped.formUnion([next, reader])
         }
-    }
-
-    /// Axis of the source's weights along which output channels lie.
-    private func channelAxis(_ source: ConvolutionSource) -> Int {
-        if source.geometry.isTransposed { return 1 }
-        if source.isMatrixProduct { return source.weightIndex(1, 0, 0) == 1 && source.geometry.outputChannels > 1 ? 1 : 0 }
-        return 0
     }
 
     // MARK: Integer
@@ -381,29 +374,12 @@ extension Lowering {
 
     /// The bias in units of the accumulator; nil after a problem was noted.
     private func integerBias(_ node: Node, _ source: ConvolutionSource, _ scales: [Double]) -> [Int32]? {
-        let channels = source.geometry.outputChannels
-        guard let id = source.bias else { return [Int32](repeating: 0, count: channels) }
-        guard let tensor = graph[id].constant, tensor.count == channels || tensor.count == 1 else {
-            problem(
-                node, "input 2 (bias)", "a constant with one element per output channel (\(channels))",
-                "shape \(graph.extents(id))\(graph[id].constant == nil ? ", computed at run time" : "")")
-            return nil
-        }
-        if let own = graph[id].quantization, own.elementType == .int32, own.zeroPoints.allSatisfy({ $0 == 0 }) {
-            let matches = (0..<channels).allSatisfy { channel in
-                let scale = Double(own.scales.count == 1 ? own.scales[0] : own.scales[channel])
-                return abs(scale - scales[channel]) <= 1e-4 * scales[channel]
-            }
-            if matches {
-                let stored = tensor.asInts
-                return (0..<channels).map { Int32(clamping: stored[stored.count == 1 ? 0 : $0]) }
-            }
-        }
-        let reals = graph.realConstant(id)!
-        return (0..<channels).map { channel in
-            let exact = (Double(reals[reals.count == 1 ? 0 : channel]) / scales[channel]).rounded(.toNearestOrEven)
-            return Int32(max(-2_147_483_648, min(2_147_483_647, exact)))
-        }
+        if let bias = graph.integerBias(source.bias, scales) { return bias }
+        let id = source.bias!
+        problem(
+            node, "input 2 (bias)", "a constant with one element per output channel (\(scales.count))",
+            "shape \(graph.extents(id))\(graph[id].constant == nil ? ", computed at run time" : "")")
+        return nil
     }
 
     // MARK: Float

@@ -6,6 +6,8 @@ public struct ChannelsLastGraph: Sendable {
     /// For each graph input and output, the source shape and the order: stored axis k is source axis `order[k]`.
     public var inputs: [PortLayout]
     public var outputs: [PortLayout]
+    /// The channels that no output needed.
+    public var removal = ChannelRemoval()
 
     public struct PortLayout: Sendable, Hashable {
         public var shape: [Int]

@@ -1,7 +1,7 @@
 extension Tensor {
     /// The tensor whose element at (i, j, …) is this one's at (tables[0][i], tables[1][j], …), or `fill` (a tensor of
     /// one element of the same type, by default zero) where an entry is negative. Nil stands for the whole axis.
-    func indexed(_ tables: [[Int]?], fill: Tensor? = nil) -> Tensor {
+    public func indexed(_ tables: [[Int]?], fill: Tensor? = nil) -> Tensor {
         switch elementType.byteCount {
         case 1: indexed(tables, fill, UInt8.self)
         case 2: indexed(tables, fill, UInt16.self)

@@ -104,6 +104,17 @@ private func reportConversion(_ compilation: Compilation, source: String, output
                 ["name": node.name, "operator": node.sourceOperator, "reason": node.reason, "time_share": share]
             },
         ]
+        let removal = compilation.prepared.removal
+        facts["channels"] = [
+            "channels": removal.channels, "kept_channels": removal.keptChannels, "parameters": removal.parameters,
+            "kept_parameters": removal.keptParameters, "macs": removal.operations, "kept_macs": removal.keptOperations,
+            "layers": removal.layers.map { layer -> [String: Any] in
+                [
+                    "name": layer.name, "inputs": layer.inputs, "kept_inputs": layer.keptInputs,
+                    "outputs": layer.outputs, "kept_outputs": layer.keptOutputs,
+                ]
+            },
+        ] as [String: Any]
         facts["pruned_layers"] = lowered.sparseChoices.map { choice in
             [
                 "name": choice.name, "kept_share": choice.keptShare, "form": choice.isSparse ? "sparse" : "dense",
@@ -129,6 +140,7 @@ private func reportConversion(_ compilation: Compilation, source: String, output
     } else if compilation.keptScales {
         Console.print("  int8      the model's own scales")
     }
+    showRemoval(compilation.prepared.removal)
     showSparseChoices(lowered.sparseChoices)
     if isFloatModel {
         Console.print("  float32   throughout")
@@ -138,6 +150,23 @@ private func reportConversion(_ compilation: Compilation, source: String, output
             Console.print(
                 "            \(Format.percent(share))  \(node.name) (\(node.sourceOperator)): \(node.reason)")
         }
+    }
+}
+
+/// Which layers lost channels that no output needs, and what that saves.
+private func showRemoval(_ removal: ChannelRemoval) {
+    guard !removal.layers.isEmpty else { return }
+    func millions(_ old: Int, _ new: Int) -> String {
+        "\(Format.significant(Double(old) / 1e6)) → \(Format.significant(Double(new) / 1e6)) M"
+    }
+    Console.print(
+        "  channels  \(Format.counted(UInt64(removal.layers.count), "layer")): \(Format.count(UInt64(removal.channels - removal.keptChannels))) of \(Format.count(UInt64(removal.channels))) channels removed, which change no result; parameters \(millions(removal.parameters, removal.keptParameters)), MACs \(millions(removal.operations, removal.keptOperations))")
+    for layer in removal.layers {
+        let parts = [
+            layer.inputs == layer.keptInputs ? nil : "\(layer.inputs) → \(layer.keptInputs) inputs",
+            layer.outputs == layer.keptOutputs ? nil : "\(layer.outputs) → \(layer.keptOutputs) outputs",
+        ]
+        Console.print("            \(layer.name): \(parts.compactMap { $0 }.joined(separator: ", "))")
     }
 }
 
