@@ -16,14 +16,19 @@ public struct CompileOptions: Sendable {
     public var recipe: Recipe
     /// Whether pruned layers are stored sparse.
     public var sparse: SparsePolicy
+    /// The CPU for which pruned layers become sparse or dense; the file runs on all.
+    public var target: SparseTarget
+    /// What to set to zero in a float model first.
+    public var pruning: Pruning?
     /// Further provenance: source file, its hash, tool version, accuracy.
     public var provenance: [Provenance.Entry]
 
     public init(
         precision: Precision = .int8(.init()), recipe: Recipe = Recipe(), sparse: SparsePolicy = .auto,
-        provenance: [Provenance.Entry] = []
+        target: SparseTarget = .x86, pruning: Pruning? = nil, provenance: [Provenance.Entry] = []
     ) {
         (self.precision, self.recipe, self.sparse, self.provenance) = (precision, recipe, sparse, provenance)
+        (self.target, self.pruning) = (target, pruning)
     }
 }
 
@@ -58,8 +63,17 @@ public enum Compiler {
     ) throws -> Compilation {
         var graph = source
         if case .float32 = options.precision { graph.removeQuantization() }
-        var prepared = try ChannelsLastGraph.prepare(graph)
+        var prepared = try ChannelsLastGraph.arrange(graph)
         let isQuantized = prepared.graph.hasQuantizedActivations
+        if let pruning = options.pruning {
+            guard !isQuantized else {
+                throw CompileError(
+                    subject: "--prune \(pruning.text)", expected: "a float model", found: "one with scales of its own",
+                    remedy: "Prune the float model; its calibration then fits what is left.")
+            }
+            prepared.graph.prune(pruning)
+        }
+        prepared.removeChannels()
         var outcome: Quantizer.Outcome?
         if case .int8(let quantizerOptions) = options.precision, !isQuantized {
             guard let calibration else {
@@ -74,7 +88,7 @@ public enum Compiler {
             prepared.graph = result.graph
             outcome = result
         }
-        let lowered = try Lowering.lower(prepared, sparse: options.sparse)
+        let lowered = try Lowering.lower(prepared, sparse: options.sparse, target: options.target)
         let file = try encode(lowered, prepared, options, calibration, outcome)
         return Compilation(
             file: file, lowered: lowered, prepared: prepared, quantization: outcome, keptScales: isQuantized)
@@ -118,6 +132,7 @@ public enum Compiler {
         var entries = options.provenance
         func add(_ key: String, _ value: String) { entries.append(.init(key: key, value: value)) }
         if !prepared.graph.sourceDescription.isEmpty { add("source-format", prepared.graph.sourceDescription) }
+        if let pruning = options.pruning { add("pruned", pruning.text) }
         if let outcome {
             add("method", outcome.baseMethod.rawValue)
             for (tensor, method) in outcome.refined { add("method:\(tensor)", method.rawValue) }

@@ -7,9 +7,12 @@ extension ChannelsLastGraph {
     /// - Throws: `GraphProblems` when a shape rule fails.
     public static func prepare(_ source: Graph) throws -> ChannelsLastGraph {
         var prepared = try arrange(source)
-        prepared.removal = prepared.graph.removeChannels()
+        prepared.removeChannels()
         return prepared
     }
+
+    /// Takes out the channels that no output needs, and notes which.
+    mutating func removeChannels() { removal = graph.removeChannels() }
 
     /// The compiler's form with all channels.
     static func arrange(_ source: Graph) throws -> ChannelsLastGraph {

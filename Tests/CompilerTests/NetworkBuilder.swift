@@ -176,7 +176,7 @@ struct Annotation {
         }
         if let zeroPoint = weightZeroPoint {
             let values = tensor.elements(as: Float.self)
-            let peak = values.map { abs($0) }.max() ?? 1
+            let peak = max(values.map { abs($0) }.max() ?? 1, 1e-3)
             let scale = peak / Float(max(zeroPoint, 255 - zeroPoint))
             let quantization = Quantization(elementType: .uint8, scale: scale, zeroPoint: zeroPoint)
             graph[w].constant = quantization.quantize(tensor)

@@ -77,11 +77,28 @@ final class SparseCompilationTests: XCTestCase {
         let mostly = try Compiler.compile(try network(zeroShare: 0.9, channels: 128), options: CompileOptions())
         XCTAssertEqual(kinds(mostly)[1], "sparse")
         for choice in slightly.lowered.sparseChoices + mostly.lowered.sparseChoices {
-            XCTAssertEqual(choice.isSparse, choice.sparseNanoseconds < choice.denseNanoseconds, choice.name)
+            XCTAssertEqual(choice.isSparse, choice.sparseCost < choice.denseCost, choice.name)
         }
         let wide = try XCTUnwrap(mostly.lowered.sparseChoices.first { $0.name == "sum" }, "the fused sum names the layer")
         XCTAssertEqual(wide.keptShare, 0.1, accuracy: 0.02)
         XCTAssertTrue(mostly.lowered.plan.operations.contains { $0.name == wide.name })
+    }
+
+    func testTargetsChooseByTheirOwnCosts() throws {
+        var found: [SparseTarget: [[String]]] = [:]
+        for share in stride(from: Float(0.3), through: 0.9, by: 0.1) {
+            let graph = try network(zeroShare: share, seed: 7, channels: 128)
+            for target in SparseTarget.allCases {
+                let compilation = try Compiler.compile(graph, options: CompileOptions(target: target))
+                found[target, default: []].append(kinds(compilation))
+                for choice in compilation.lowered.sparseChoices {
+                    XCTAssertEqual(choice.isSparse, choice.sparseCost < choice.denseCost, "\(target.rawValue), \(choice.name)")
+                }
+            }
+        }
+        XCTAssertNotEqual(found[.x86], found[.cortexA76])
+        XCTAssertNotEqual(found[.cortexA53], found[.cortexA76])
+        XCTAssertNotEqual(found[.cortexA76], found[.armv8_6])
     }
 
     func testWeightsWithAnOffsetAndGroupsStayDense() throws {

@@ -49,6 +49,8 @@ extension Lowering {
         guard let source = convolutionSource(node) else { return }
         if let tail = integerTail(source, at: position) {
             emitInteger(node, source, tail)
+            // One that was refused has a place, too, for its readers: all problems are collected.
+            if locations[tail.final] == nil { _ = destination(tail.final) }
         } else {
             emitFloat(node, source, at: position)
         }

@@ -49,14 +49,15 @@ final class Lowering {
     var floatNodes: [LoweredModel.FloatNode] = []
     var parameterBytes = 0
     let sparsePolicy: SparsePolicy
+    let target: SparseTarget
     var sparseChoices: [SparseChoice] = []
     /// Values whose elements lie inside a concat's output: that output and the element offset of the slot.
     var slots: [ValueID: (parent: ValueID, elements: Int, isChannelSlice: Bool)] = [:]
     var currentNode: Node?
 
-    private init(_ source: ChannelsLastGraph, sparse: SparsePolicy, offsets: [Int]?) {
+    private init(_ source: ChannelsLastGraph, sparse: SparsePolicy, target: SparseTarget, offsets: [Int]?) {
         self.source = source
-        sparsePolicy = sparse
+        (sparsePolicy, self.target) = (sparse, target)
         graph = source.graph
         graph.requantizeBeforeConcats()
         index = GraphIndex(graph)
@@ -64,15 +65,17 @@ final class Lowering {
     }
 
     /// - Throws: `GraphProblems` with every node that the device can't run.
-    static func lower(_ source: ChannelsLastGraph, sparse: SparsePolicy = .auto) throws -> LoweredModel {
-        let survey = Lowering(source, sparse: sparse, offsets: nil)
+    static func lower(
+        _ source: ChannelsLastGraph, sparse: SparsePolicy = .auto, target: SparseTarget = .x86
+    ) throws -> LoweredModel {
+        let survey = Lowering(source, sparse: sparse, target: target, offsets: nil)
         _ = survey.walk()
         guard survey.problems.isEmpty else { throw GraphProblems(survey.problems) }
         let memory = MemoryPlanner.plan(
             survey.buffers.map {
                 .init(byteCount: $0.byteCount, firstStep: min($0.firstStep, $0.lastStep), lastStep: max($0.lastStep, 0))
             })
-        let final = Lowering(source, sparse: sparse, offsets: memory.offsets)
+        let final = Lowering(source, sparse: sparse, target: target, offsets: memory.offsets)
         let ports = final.walk()
         precondition(final.buffers.count == survey.buffers.count, "both walks make the same buffers")
         return LoweredModel(

@@ -1,4 +1,5 @@
 import Graph
+import Kernels
 
 /// The channels of every value of a channels-last graph, and which of them can only be removed together: those that an
 /// operator other than a product leads from its inputs to its output, sums of several tensors and groups of a
@@ -269,19 +270,43 @@ struct ChannelProduct {
         }
     }
 
-    /// For each output channel, then each input channel of its group, whether a weight is not zero.
-    func nonzero(_ graph: Graph) -> [Bool] {
+    /// What is known of the weights.
+    struct Zeros {
+        /// For each output channel, then each input channel of its group, whether a weight is not zero.
+        var nonzero: [Bool]
+        /// Whether zeros come in blocks of four inputs where neither a filter nor an input is all zeros.
+        var isBlockSparse: Bool
+    }
+
+    /// Inputs of a block of a sparse layer.
+    static let blockWidth = SparseWeights.blockWidth
+
+    func zeros(_ graph: Graph) -> Zeros {
         let values = graph.realConstant(weights)!
-        var result = [Bool](repeating: false, count: allOutputs * inputs)
+        var nonzero = [Bool](repeating: false, count: allOutputs * inputs)
         for output in 0..<allOutputs {
             for input in 0..<inputs {
                 let start = place(output: output, input: input)
                 for tap in start..<start + taps where values[tap] != 0 {
-                    result[output * inputs + input] = true
+                    nonzero[output * inputs + input] = true
                     break
                 }
             }
         }
-        return result
+        guard groups == 1 else { return Zeros(nonzero: nonzero, isBlockSparse: false) }
+        var isRead = [Bool](repeating: false, count: inputs)
+        for place in nonzero.indices where nonzero[place] { isRead[place % inputs] = true }
+        var (blocks, zero) = (0, 0)
+        for output in 0..<outputs where nonzero[output * inputs..<(output + 1) * inputs].contains(true) {
+            for first in stride(from: 0, through: inputs - Self.blockWidth, by: Self.blockWidth)
+            where !isRead[first..<first + Self.blockWidth].contains(false) {
+                for tap in 0..<taps {
+                    blocks += 1
+                    let block = first..<first + Self.blockWidth
+                    if !block.contains(where: { values[place(output: output, input: $0) + tap] != 0 }) { zero += 1 }
+                }
+            }
+        }
+        return Zeros(nonzero: nonzero, isBlockSparse: Double(zero) > SparseWeights.leastZeroShare * Double(blocks))
     }
 }

@@ -22,14 +22,15 @@ public struct ChannelRemoval: Sendable, Hashable {
 extension Graph {
     /// Removes the channels without which every output stays the same: those that hold a constant, which goes into the
     /// biases of their readers, and those that only weights of zero read. Operators in between lose them as well. Channels
-    /// that add a constant to windows at the border of a picture stay, since the padding there adds zeros.
+    /// that add a constant to windows at the border of a picture stay, since the padding there adds zeros; and the inputs of
+    /// block-sparse layers go in whole blocks, as others would tear the rest apart.
     ///
     /// Float results stay the same up to the order of summation, integer ones to the bit. Every value keeps a channel;
     /// graph inputs and outputs keep all. The graph is channels last, with folded structure.
     public mutating func removeChannels() -> ChannelRemoval {
         let before = sizes()
-        var masks: [MaskKey: [Bool]] = [:]
-        while removeOnce(&masks) {}
+        var seen: [WeightsKey: ChannelProduct.Zeros] = [:]
+        while removeOnce(&seen) {}
         let after = sizes()
         var removal = ChannelRemoval()
         for (old, new) in zip(before, after) {
@@ -61,28 +62,30 @@ extension Graph {
 
     // MARK: One round
 
-    private struct MaskKey: Hashable {
+    private struct WeightsKey: Hashable {
         var weights: ValueID
         var form: ChannelProduct.Form
     }
 
     /// Removes all channels that are known to be removable now; whether there were any. What is left may make others so.
-    /// - Parameter masks: `ChannelProduct.nonzero` of what was looked at.
-    private mutating func removeOnce(_ masks: inout [MaskKey: [Bool]]) -> Bool {
+    /// - Parameter seen: the zeros of weights that were looked at.
+    private mutating func removeOnce(_ seen: inout [WeightsKey: ChannelProduct.Zeros]) -> Bool {
         let index = GraphIndex(self)
         let groups = ChannelGroups(self, index)
-        var nonzero: [Int: [Bool]] = [:]
+        var zeros: [Int: ChannelProduct.Zeros] = [:]
         for (position, node) in nodes.enumerated() {
             guard let product = ChannelProduct(node, self) else { continue }
-            let key = MaskKey(weights: product.weights, form: product.form)
-            let mask = masks[key] ?? product.nonzero(self)
-            masks[key] = mask
-            nonzero[position] = mask
+            let key = WeightsKey(weights: product.weights, form: product.form)
+            let found = seen[key] ?? product.zeros(self)
+            seen[key] = found
+            zeros[position] = found
         }
-        let constants = ConstantChannels(self, groups, index, nonzero: nonzero)
+        let constants = ConstantChannels(self, groups, index, zeros: zeros)
 
         var stays = groups.needed
-        for position in nonzero.keys {
+        // Inputs that go together or not at all.
+        var blocks: [ArraySlice<Int>] = []
+        for (position, found) in zeros.sorted(by: { $0.key < $1.key }) {
             let node = nodes[position]
             let (product, x) = (ChannelProduct(node, self)!, node.inputs[0]!)
             let channels = groups.channels(of: x)
@@ -90,12 +93,17 @@ extension Graph {
             let known = constants.reals(of: x)
             let folds = takesConstants(node, product, known, index)
             var isRead = [Bool](repeating: false, count: product.inputs)
-            for place in nonzero[position]!.indices where nonzero[position]![place] { isRead[place % product.inputs] = true }
+            for place in found.nonzero.indices where found.nonzero[place] { isRead[place % product.inputs] = true }
             for input in 0..<product.inputs where isRead[input] && known[input] != 0 && (known[input].isNaN || !folds) {
                 stays[groups.group(of: channels.lowerBound + input)] = true
             }
+            guard found.isBlockSparse else { continue }
+            let members = channels.map { groups.group(of: $0) }
+            for first in stride(from: 0, to: members.count, by: ChannelProduct.blockWidth) {
+                blocks.append(members[first..<min(first + ChannelProduct.blockWidth, members.count)])
+            }
         }
-        keepOneEach(groups, &stays)
+        keepWhole(groups, blocks, &stays)
         var keeps: [ValueID: [Int]] = [:]
         for value in values.indices {
             let channels = groups.channels(of: ValueID(value))
@@ -108,8 +116,8 @@ extension Graph {
         return true
     }
 
-    /// No value may lose all of its channels.
-    private func keepOneEach(_ groups: ChannelGroups, _ stays: inout [Bool]) {
+    /// No value may lose all of its channels, and no block a part of them.
+    private func keepWhole(_ groups: ChannelGroups, _ blocks: [ArraySlice<Int>], _ stays: inout [Bool]) {
         var changed = true
         while changed {
             changed = false
@@ -118,6 +126,12 @@ extension Graph {
                 guard let first = channels.first, !channels.contains(where: { stays[groups.group(of: $0)] }) else { continue }
                 stays[groups.group(of: first)] = true
                 changed = true
+            }
+            for block in blocks where block.contains(where: { stays[$0] }) {
+                for group in block where !stays[group] {
+                    stays[group] = true
+                    changed = true
+                }
             }
         }
     }

@@ -10,14 +10,14 @@ struct ConstantChannels {
     private let graph: Graph
     private let groups: ChannelGroups
 
-    /// - Parameter nonzero: for each product's position, `ChannelProduct.nonzero`.
-    init(_ graph: Graph, _ groups: ChannelGroups, _ index: GraphIndex, nonzero: [Int: [Bool]]) {
+    /// - Parameter zeros: those of the product at each position.
+    init(_ graph: Graph, _ groups: ChannelGroups, _ index: GraphIndex, zeros: [Int: ChannelProduct.Zeros]) {
         (self.graph, self.groups) = (graph, groups)
         reals = graph.values.indices.map { [Float](repeating: .nan, count: groups.channels(of: ValueID($0)).count) }
         for (position, node) in graph.nodes.enumerated() {
             guard let y = node.outputs.first ?? nil, groups.axis(of: y) != nil else { continue }
-            if let mask = nonzero[position], let product = ChannelProduct(node, graph) {
-                settle(y, product.constants(node, reals[node.inputs[0]!.index], mask, graph, index))
+            if let known = zeros[position], let product = ChannelProduct(node, graph) {
+                settle(y, product.constants(node, reals[node.inputs[0]!.index], known.nonzero, graph, index))
             } else if let op = node.op as? Split {
                 follow(node, op)
             } else if let found = channels(node, y), found.count == reals[y.index].count {
@@ -33,7 +33,7 @@ struct ConstantChannels {
 
     /// Distance from the middle between two codes, in codes, from which on all ways to compute a value agree: float32
     /// arithmetic and LiteRT's multipliers of 21 bits differ by less than a thousandth.
-    private static let safeDistance = 0.01
+    private static let safeDistance = 0.002
 
     private mutating func settle(_ id: ValueID, _ found: [Float]) {
         guard let quantization = graph[id].quantization else {

@@ -5,6 +5,13 @@ import Graph
 import NestFormat
 import Reports
 
+private let pruneNote = """
+    Channels that no output needs (zero filters, inputs that only weights of zero read) are always removed; results stay
+    what they were. --prune makes such zeros by magnitude alone: sizes and speed of the file are those of a model pruned
+    to this degree, its accuracy is not. Prune in training, fine-tune, then convert without --prune; `swiftlet eval` tells
+    how much accuracy is left.
+    """
+
 let convertCommand = Command(
     name: "convert", summary: "Converts an ONNX or TFLite model to a .nest file for the device.",
     positionals: ["MODEL"],
@@ -24,13 +31,20 @@ let convertCommand = Command(
         Option(
             name: "--sparse", value: "WHEN",
             help: "Store pruned int8 layers (zeros in blocks of four inputs) sparse: auto, always, never\n(default auto: where it is faster)."),
+        Option(
+            name: "--target", value: "CPU",
+            help: "The CPU for which auto chooses: \(SparseTarget.allCases.map(\.rawValue).joined(separator: ", "))\n(default x86-64); the file runs on all of them."),
+        Option(
+            name: "--prune", value: "WHAT:SHARE",
+            help: "Set the least weights of a float model to zero first, to see what pruning would bring: blocks:0.5\n(half of the blocks of four inputs) or channels:0.3 (three filters of ten)."),
         Option(name: "--require-int8", value: nil, help: "Fail when any layer would stay in float32."),
         ModelOptions.inputShape, .json,
     ],
     examples: [
         "swiftlet convert models/gauge/gauge.onnx -o gauge.nest --recipe models/gauge/model.json \\\n      --calibrate models/gauge/calibration",
         "swiftlet convert mobilenet_v2_quant.tflite -o mobilenet.nest --preprocess tf --labels labels.txt",
-    ], notes: [ModelOptions.recipeNote]
+        "swiftlet convert net.onnx -o smaller.nest --preprocess imagenet --calibrate pictures --prune channels:0.3",
+    ], notes: [ModelOptions.recipeNote, pruneNote]
 ) { arguments in
     let source = arguments.positionals[0]
     let output = arguments.string("-o") ?? (source as NSString).deletingPathExtension + ".nest"
@@ -65,6 +79,18 @@ let convertCommand = Command(
         }
         options.sparse = policy
     }
+    if let name = arguments.string("--target") {
+        guard let target = SparseTarget(rawValue: name) else {
+            throw UsageError("--target: expected \(SparseTarget.allCases.map(\.rawValue).joined(separator: ", ")), found \"\(name)\"")
+        }
+        options.target = target
+    }
+    if let text = arguments.string("--prune") {
+        guard let pruning = Pruning(text) else {
+            throw UsageError("--prune: expected blocks:SHARE or channels:SHARE with a share between 0 and 1, found \"\(text)\"")
+        }
+        options.pruning = pruning
+    }
     options.provenance = [
         .init(key: "source", value: (source as NSString).lastPathComponent),
         .init(key: "source-sha256", value: hexadecimal(sha256([UInt8](data)))),
@@ -88,10 +114,16 @@ let convertCommand = Command(
         throw Failure("--require-int8: \(lines.count) layers would stay in float32:\n" + lines.joined(separator: "\n"))
     }
     try writeAtomically(Data(compilation.file), to: output)
-    try reportConversion(compilation, source: source, output: output, isJSON: arguments.flag("--json"))
+    try reportConversion(compilation, options, source: source, output: output, isJSON: arguments.flag("--json"))
+    if let pruning = options.pruning {
+        Console.error(
+            "swiftlet convert: warning: --prune \(pruning.text) took weights out of a trained model. Its size and speed are to be seen; its accuracy is lost until it is fine-tuned with these zeros. `swiftlet eval` tells how much is left.")
+    }
 }
 
-private func reportConversion(_ compilation: Compilation, source: String, output: String, isJSON: Bool) throws {
+private func reportConversion(
+    _ compilation: Compilation, _ options: CompileOptions, source: String, output: String, isJSON: Bool
+) throws {
     let lowered = compilation.lowered
     let isFloatModel = lowered.floatNodes.count > 0 && !compilation.prepared.graph.values.contains { $0.quantization != nil }
     let shares = lowered.floatNodes.isEmpty ? [] : try timeShares(compilation)
@@ -118,9 +150,12 @@ private func reportConversion(_ compilation: Compilation, source: String, output
         facts["pruned_layers"] = lowered.sparseChoices.map { choice in
             [
                 "name": choice.name, "kept_share": choice.keptShare, "form": choice.isSparse ? "sparse" : "dense",
-                "sparse_ns": choice.sparseNanoseconds, "dense_ns": choice.denseNanoseconds,
+                "sparse_cost": choice.sparseCost, "dense_cost": choice.denseCost,
             ] as [String: Any]
         }
+        facts["target"] = options.target.rawValue
+        facts["cost_unit"] = options.target.unit
+        if let pruning = options.pruning { facts["prune"] = pruning.text }
         if let quantization = compilation.quantization {
             facts["method"] = quantization.baseMethod.rawValue
             facts["refined_tensors"] = quantization.refined.count
@@ -141,7 +176,7 @@ private func reportConversion(_ compilation: Compilation, source: String, output
         Console.print("  int8      the model's own scales")
     }
     showRemoval(compilation.prepared.removal)
-    showSparseChoices(lowered.sparseChoices)
+    showSparseChoices(lowered.sparseChoices, options.target)
     if isFloatModel {
         Console.print("  float32   throughout")
     } else if !lowered.floatNodes.isEmpty {
@@ -171,13 +206,16 @@ private func showRemoval(_ removal: ChannelRemoval) {
 }
 
 /// Which pruned layers are stored sparse, and which stay dense because that is faster.
-private func showSparseChoices(_ choices: [SparseChoice]) {
+private func showSparseChoices(_ choices: [SparseChoice], _ target: SparseTarget) {
     guard !choices.isEmpty else { return }
+    func cost(_ value: Double) -> String {
+        target == .x86 ? Format.duration(value) : "\(Format.count(UInt64(value))) instructions"
+    }
     let dense = choices.filter { !$0.isSparse }
     Console.print(
-        "  pruned    \(choices.count) layers; \(choices.count - dense.count) stored sparse, \(dense.count) dense")
+        "  pruned    \(choices.count) layers; \(choices.count - dense.count) stored sparse, \(dense.count) dense, as costs less on \(target.rawValue)")
     for choice in choices {
-        let estimate = "\(Format.duration(UInt64(choice.sparseNanoseconds))) against \(Format.duration(UInt64(choice.denseNanoseconds)))"
+        let estimate = "\(cost(choice.sparseCost)) against \(cost(choice.denseCost))"
         Console.print(
             "            \(choice.isSparse ? "sparse" : "dense ")  \(choice.name): \(Format.percent(choice.keptShare)) of its blocks kept, estimated \(estimate) dense")
     }

@@ -182,4 +182,5 @@ def main():
         print(network.name)
 
 
-main()
+if __name__ == "__main__":
+    main()
