@@ -77,8 +77,8 @@ def benchmark_table_names_every_figure_and_gap(tool):
 @test
 def sparse_table_shows_speed_and_size(tool):
     lines = results.sparse_table([{
-        "name": "a", "pruned_percent": 75, "threads": 1, "dense_ms": 4, "sparse_ms": 2, "speedup": 2, "dense_bytes": 4e6,
-        "sparse_bytes": 1e6, "file_ratio": 0.25}])
+        "name": "a", "pruned": "blocks:0.75", "threads": 1, "whole_ms": 4, "pruned_ms": 2, "speedup": 2,
+        "whole_bytes": 4e6, "pruned_bytes": 1e6, "file_ratio": 0.25}])
     equal(lines[1].split(), "a 75 % 1 4.00 2.00 2.00 4.00 1.00 0.250".split(), "row")
 
 
@@ -157,6 +157,41 @@ def convert_says_what_it_does_with_pruned_layers(tool):
              "--calibrate", "models/gauge/calibration", "--calibration-pictures", "2", "--json"]
     equal(tool.passes(*words).json()["pruned_layers"], [], "pruned layers of a model without any")
     tool.fails(2, *words, "--sparse", "sometimes", says='--sparse: expected auto, always, never, found "sometimes"')
+
+
+@test
+def convert_says_for_which_cpu_it_chose(tool):
+    words = ["convert", "models/gauge/gauge.onnx", "-o", tool.path("blocks.nest"), "--recipe", "models/gauge/model.json",
+             "--calibrate", "models/gauge/calibration", "--calibration-pictures", "2", "--prune", "blocks:0.9"]
+    facts = tool.passes(*words, "--json").json()
+    equal([facts["target"], facts["cost_unit"]], ["x86-64", "ns"], "default target")
+    assert facts["pruned_layers"], facts
+    facts = tool.passes(*words, "--target", "cortex-a76", "--json").json()
+    equal([facts["target"], facts["cost_unit"]], ["cortex-a76", "instructions"], "target")
+    assert "instructions" in tool.passes(*words, "--target", "cortex-a53").out
+    tool.fails(2, *words, "--target", "z80", says='--target: expected x86-64, cortex-a53, cortex-a76, armv8.6, found "z80"')
+
+
+@test
+def convert_shows_what_pruning_would_bring(tool):
+    words = ["convert", "models/cifar10/cifar10.onnx", "-o", tool.path("channels.nest"), "--recipe", "models/cifar10/model.json",
+             "--float"]
+    whole = tool.passes(*words, "--json").json()
+    equal(whole["channels"]["layers"], [], "layers that lost channels as the model is shipped")
+    equal(whole["channels"]["kept_parameters"], whole["channels"]["parameters"], "parameters")
+    result = tool.passes(*words, "--prune", "channels:0.3", "--json")
+    facts = result.json()
+    assert "fine-tuned" in result.err, result
+    equal(facts["prune"], "channels:0.3", "what was pruned")
+    channels = facts["channels"]
+    assert 0.4 < channels["kept_parameters"] / channels["parameters"] < 0.9, channels
+    assert channels["kept_channels"] < channels["channels"] and channels["kept_macs"] < channels["macs"], channels
+    assert facts["file_bytes"] < whole["file_bytes"], facts
+    for layer in channels["layers"]:
+        assert 0 < layer["kept_inputs"] <= layer["inputs"] and 0 < layer["kept_outputs"] <= layer["outputs"], layer
+    text = tool.passes(*words, "--prune", "channels:0.3")
+    assert "channels removed" in text.out and "→" in text.out, text
+    tool.fails(2, *words, "--prune", "rows:0.5", says="--prune: expected blocks:SHARE or channels:SHARE")
 
 
 @test

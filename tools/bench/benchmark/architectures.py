@@ -40,8 +40,8 @@ def pictures(count, size, seed):
 class Builder:
     """Records an ONNX graph while it runs every node on a batch of pictures, which is where statistics come from."""
 
-    def __init__(self, name, size=224, seed=1, prune=None):
-        self.name, self.draw, self.prune = name, np.random.default_rng(seed), prune
+    def __init__(self, name, size=224, seed=1):
+        self.name, self.draw = name, np.random.default_rng(seed)
         self.nodes, self.initializers, self.values = [], [], {}
         self.parameters = 0
         self.size = size
@@ -71,8 +71,6 @@ class Builder:
         fan_in = inputs // groups * kernel * kernel
         weight = self.draw.standard_normal((channels, inputs // groups, kernel, kernel)) * math.sqrt(2 / fan_in)
         weight = weight.astype(np.float32)
-        if self.prune and groups == 1:
-            weight = pruned(weight, self.prune)
         bias = np.zeros(channels, np.float32)
         padding = kernel // 2 if padding is None else padding
         attributes = dict(kernel_shape=[kernel] * 2, strides=[stride] * 2, pads=[padding] * 4, group=groups)
@@ -97,7 +95,7 @@ class Builder:
         mean, variance = y.mean(axis=(0, 2, 3)), y.var(axis=(0, 2, 3))
         gamma = self.draw.uniform(0.5, 1.5, len(mean))
         beta = self.draw.standard_normal(len(mean)) * 0.3
-        # A channel that pruning cut off is constant: training would not blow up what is left of it.
+        # Training would not blow up a channel that hardly varies.
         scale = gamma / np.sqrt(np.maximum(variance, 0.01 * variance.mean()) + 1e-5)
         return scale.astype(np.float32), (beta - mean * scale).astype(np.float32)
 
@@ -130,8 +128,6 @@ class Builder:
     def linear(self, x, outputs, label, activation=None):
         inputs = self.values[x].shape[1]
         weight = (self.draw.standard_normal((outputs, inputs)) * math.sqrt(1 / inputs)).astype(np.float32)
-        if self.prune:
-            weight = pruned(weight[:, :, None, None], self.prune)[:, :, 0, 0]
         bias = (self.draw.standard_normal(outputs) * 0.1).astype(np.float32)
         self.parameters += weight.size + outputs
         out = self.node(
@@ -286,22 +282,7 @@ ARCHITECTURES = {
 }
 
 
-def pruned(weight, share):
-    """`weight` [out, in, h, w] with the given share of its blocks of four consecutive inputs of one output channel set to
-    zero: those of least magnitude. Layers whose inputs don't fill blocks (pictures) stay as they are."""
-    outputs, inputs, height, width = weight.shape
-    if inputs % 4:
-        return weight
-    blocks = weight.reshape(outputs, inputs // 4, 4, height, width)
-    magnitudes = (blocks.astype(np.float64) ** 2).sum(axis=2)
-    order = np.argsort(magnitudes, axis=None, kind="stable")[: int(round(share * magnitudes.size))]
-    kept = np.ones(magnitudes.size, np.float32)
-    kept[order] = 0
-    return (blocks * kept.reshape(magnitudes.shape)[:, :, None]).reshape(weight.shape)
-
-
-def build(name, prune=None):
-    """The float model of architecture `name`. `prune`: share of the blocks of four weights that become zero in every
-    ungrouped convolution and fully connected layer, before batch normalization looks at what is left."""
-    builder = Builder(name, prune=prune)
+def build(name):
+    """The float model of architecture `name`."""
+    builder = Builder(name)
     return builder.model(ARCHITECTURES[name](builder))

@@ -3,7 +3,7 @@
 networks.py NAME…   builds them (in the benchmark's Python environment) and prints where they are as JSON:
                     {name: {"files": {"onnx"|"tflite"|"mnn": path}, "problems": {format: reason}}}
 
-NAME@PERCENT is a built network of whose blocks of four weights PERCENT are pruned; ONNX only.
+NAME@float is a built network before quantization, as "onnx", with "pictures" to calibrate it with.
 """
 
 import hashlib
@@ -70,6 +70,7 @@ def build(name):
 
 
 def make(name, work):
+    import numpy
     import onnx
     from onnx import version_converter
 
@@ -85,9 +86,9 @@ def make(name, work):
         found = {"files": {"tflite": "model.tflite"}, "problems": {"onnx": "the model is published as TFLite only"}}
         return with_mnn(found, ["tflite", path("model.tflite")], work)
     size, scale, mean = 224, 0.02, 127.5
-    base, _, percent = name.partition("@")
+    base, _, form = name.partition("@")
     if base in BUILT:
-        model = architectures.build(base, prune=int(percent) / 100 if percent else None)
+        model = architectures.build(base)
         samples = architectures.pictures(CALIBRATION_PICTURES, size, 7)
     else:
         # Per-channel DequantizeLinear exists from opset 13 on.
@@ -96,11 +97,11 @@ def make(name, work):
         size, scale, mean = model.graph.input[0].type.tensor_type.shape.dim[3].dim_value, 1, 0
         samples = (architectures.pictures(CALIBRATION_PICTURES, size, 7) * 50 + 127.5).clip(0, 255)
     onnx.save(model, path("float.onnx"))
+    if form:
+        numpy.save(path("pictures.npy"), samples)
+        return {"files": {"onnx": "float.onnx", "pictures": "pictures.npy"}, "problems": {}}
     quantization.quantize(path("float.onnx"), path("model.onnx"), model.graph.input[0].name, samples)
     found = {"files": {"onnx": "model.onnx"}, "problems": {}}
-    if percent:
-        os.remove(path("float.onnx"))
-        return found
     try:
         tflite.write(path("model.onnx"), path("model.tflite"))
         found["files"]["tflite"] = "model.tflite"

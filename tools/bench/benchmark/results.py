@@ -108,10 +108,10 @@ def number(value):
 
 def sparse_table(rows):
     """Lines of the pruned networks' table."""
-    table = [["network", "pruned", "threads", "dense ms", "sparse ms", "speed ×", "dense MB", "sparse MB", "file ×"]]
+    table = [["network", "pruned", "threads", "whole ms", "pruned ms", "speed ×", "whole MB", "pruned MB", "file ×"]]
     for row in rows:
         table.append([
-            row["name"], f"{row['pruned_percent']} %", str(row["threads"]), number(row["dense_ms"]),
-            number(row["sparse_ms"]), number(row["speedup"]), number(row["dense_bytes"] / 1e6),
-            number(row["sparse_bytes"] / 1e6), number(row["file_ratio"])])
+            row["name"], row["pruned"], str(row["threads"]), number(row["whole_ms"]), number(row["pruned_ms"]),
+            number(row["speedup"]), number(row["whole_bytes"] / 1e6), number(row["pruned_bytes"] / 1e6),
+            number(row["file_ratio"])])
     return aligned(table)
