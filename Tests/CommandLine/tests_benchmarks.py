@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from support import ROOT, Skip, equal
+from support import ROOT, equal
 
 sys.path.insert(0, os.path.join(ROOT, "tools", "bench", "benchmark"))
 import contest  # noqa: E402
