@@ -37,12 +37,10 @@ SWIFTLET_AVX2_INLINE void store_panel(
             if (left > 2) _mm_storel_epi64((__m128i *)(output + 2 * a->outputPixelStride), pixels23);
             if (left > 3) _mm_storeh_pd((double *)(output + 3 * a->outputPixelStride), _mm_castsi128_pd(pixels23));
         } else {
-            int8_t tail[32];
-            _mm_storeu_si128((__m128i *)tail, pixels01);
-            _mm_storeu_si128((__m128i *)(tail + 16), pixels23);
-            for (int i = 0; i < 4 && i < left; i++) {
-                memcpy(output + i * a->outputPixelStride, tail + 8 * i, (size_t)channels);
-            }
+            store_channels(output, pixels01, channels);
+            if (left > 1) store_channels(output + a->outputPixelStride, _mm_unpackhi_epi64(pixels01, pixels01), channels);
+            if (left > 2) store_channels(output + 2 * a->outputPixelStride, pixels23, channels);
+            if (left > 3) store_channels(output + 3 * a->outputPixelStride, _mm_unpackhi_epi64(pixels23, pixels23), channels);
         }
     }
 }

@@ -17,10 +17,11 @@ SWIFTLET_AVX2_INLINE void store_pixels(
         }
         return;
     }
-    int8_t tail[48];
     SWIFTLET_UNROLL
-    for (int p = 0; p < tile; p += 2) _mm_storeu_si128((__m128i *)(tail + 8 * p), pairs[p / 2]);
-    for (int p = 0; p < tile; p++, output += stride) memcpy(output, tail + 8 * p, (size_t)channels);
+    for (int p = 0; p < tile; p++, output += stride) {
+        const __m128i pair = pairs[p / 2];
+        store_channels(output, p % 2 == 0 ? pair : _mm_unpackhi_epi64(pair, pair), channels);
+    }
 }
 
 // One panel and one tile: 8 output channels by `tile` pixels, a constant where this is inlined. A quad of inputs, widened,
