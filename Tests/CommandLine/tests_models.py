@@ -188,7 +188,8 @@ def inspect_nest(tool):
     source = hashlib.sha256(read(os.path.join(ROOT, GAUGE, "gauge.onnx"))).hexdigest()
     assert source in text, "hash of the source"
     elsewhere = text.split("kernels elsewhere")[1]
-    for words in (("x86-64", "__avx2"), ("Cortex-A53", "__neon"), ("Cortex-A55", "__dotprod"), ("Armv7", "__neon"),
+    for words in (("x86-64 with AVX2 ", "__avx2"), ("x86-64 with AVX-VNNI ", "__avxvnni"),
+                  ("x86-64 with AVX512-VNNI ", "__avx512vnni"), ("Cortex-A53", "__neon"), ("Cortex-A55", "__dotprod"), ("Armv7", "__neon"),
                   ("any other", "__scalar")):
         line = next(line for line in elsewhere.splitlines() if words[0] in line)
         assert words[1] in line, line

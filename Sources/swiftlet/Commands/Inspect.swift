@@ -86,11 +86,12 @@ private func inspectNest(_ path: String, _ arguments: Arguments) throws {
     }
     Console.print(table.rendered())
     Console.print("kernels elsewhere, by number of layers:")
+    let width = CPUProfile.all.reduce(0) { max($0, $1.name.count) } + 2
     for profile in CPUProfile.all {
         var counts: [String: Int] = [:]
         for name in try profile.kernelNames(of: nest) { counts[name, default: 0] += 1 }
         let words = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { "\($0.value) × \($0.key)" }
-        Console.print("  \(profile.name.padding(toLength: 18, withPad: " ", startingAt: 0))\(words.joined(separator: ", "))")
+        Console.print("  \(profile.name.padding(toLength: width, withPad: " ", startingAt: 0))\(words.joined(separator: ", "))")
     }
 }
 
