@@ -325,6 +325,25 @@ def run_writes_outputs_of_pictures(tool):
 
 
 @test
+def run_names_files_after_any_outputs(tool):
+    long = "layer;" * 60
+    names = [long + "a", long + "b", "head:0", "head/0", "é" * 200]
+    model = write(tool.path("names.onnx"), onnx(
+        [("Relu" if number % 2 else "Neg", f"n{number}", ["x"], [name], {}) for number, name in enumerate(names)],
+        [("x", (1, 4))], names))
+    given = write_npy(tool.path("x.npy"), [-2.0, -1.0, 1.0, 2.0], (1, 4))
+    folder = tool.path("named")
+    result = tool.passes("run", model, "--input", f"x={given}", "--output-dir", folder, "--json").json()
+    equal([port["name"] for port in result], names, "names")
+    files = [port["file"] for port in result]
+    equal(sorted(os.path.basename(path) for path in files), sorted(os.listdir(folder)), "files")
+    equal(len(set(files)), len(names), "a file for each output")
+    for number, path in enumerate(files):
+        equal(list(read_npy(path)[0]), [0, 0, 1, 2] if number % 2 else [2, 1, -1, -2], names[number])
+    equal([os.path.basename(path) for path in files[2:4]], ["head_0.npy", "head_0-2.npy"], "names that look alike")
+
+
+@test
 def run_on_tensors(tool):
     names = [port["name"] for port in tool.passes("inspect", f"{GAUGE}/gauge.onnx", "--json").json()["inputs"]]
     given = tool.path("input.npy")

@@ -12,7 +12,7 @@ let runCommand = Command(
         Option(
             name: "--input", value: "NAME=FILE.npy", help: "An input tensor in the model's own layout; N times as long in its first axis: N runs,\ntheir outputs joined. May be repeated.",
             isRepeated: true),
-        Option(name: "--output-dir", value: "DIR", help: "Write each output as DIR/NAME.npy in the model's own type."),
+        Option(name: "--output-dir", value: "DIR", help: "Write each output as DIR/NAME.npy in the model's own type; with --input,\n--json tells the files."),
         Option(name: "--threads", value: "N", help: "Threads of the engine (default 1)."),
         Option(name: "--force-isa", value: "ISA", help: "Use only the kernels of this instruction set (.nest only)."),
         ModelOptions.inputShape,
@@ -51,18 +51,32 @@ private func runPictures(_ path: String, _ pictures: [String], _ arguments: Argu
         Console.print(String(decoding: line.bytes, as: UTF8.self))
         if let folder = arguments.string("--output-dir") {
             let stem = ((picture as NSString).lastPathComponent as NSString).deletingPathExtension
-            for output in result.outputs {
-                let tensor = output.bytes.withUnsafeBytes { output.descriptor.tensor($0) }
-                try writeTensor(tensor, "\(stem).\(output.descriptor.name)", folder)
+            let files = outputFiles(result.outputs.map { "\(stem).\($0.descriptor.name)" }, in: folder)
+            for (output, file) in zip(result.outputs, files) {
+                try writeTensor(output.bytes.withUnsafeBytes { output.descriptor.tensor($0) }, to: file)
             }
         }
     }
 }
 
-private func writeTensor(_ tensor: Tensor, _ name: String, _ folder: String) throws {
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    let safe = String(name.map { "/:\\".contains($0) ? "_" : $0 })
-    try writeAtomically(Npy.encode(tensor), to: (folder as NSString).appendingPathComponent(safe + ".npy"))
+/// A file for each of these names: what a file's name can't hold is replaced or cut off, equal ones are numbered.
+private func outputFiles(_ names: [String], in folder: String) -> [String] {
+    // A file system's names take 255 bytes; the rest is for numbers and the suffixes of files in the making.
+    let mostBytes = 200
+    var taken: Set<String> = []
+    return names.map { name in
+        var safe = String(name.map { "/:\\".contains($0) ? "_" : $0 })
+        while safe.utf8.count > mostBytes { safe.removeLast() }
+        let unique = (1...).lazy.map { $0 == 1 ? safe : "\(safe)-\($0)" }.first { !taken.contains($0) }!
+        taken.insert(unique)
+        return (folder as NSString).appendingPathComponent(unique + ".npy")
+    }
+}
+
+private func writeTensor(_ tensor: Tensor, to file: String) throws {
+    try FileManager.default.createDirectory(
+        atPath: (file as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+    try writeAtomically(Npy.encode(tensor), to: file)
 }
 
 private func runTensors(_ path: String, _ inputs: [String], _ arguments: Arguments) throws {
@@ -95,11 +109,16 @@ private func runTensors(_ path: String, _ inputs: [String], _ arguments: Argumen
     let results = runs[0].indices.map { output in
         (name: runs[0][output].name, tensor: runs.count == 1 ? runs[0][output].tensor : joined(runs.map { $0[output].tensor }))
     }
-    if let folder = arguments.string("--output-dir") {
-        for result in results { try writeTensor(result.tensor, result.name, folder) }
-    }
+    let files = arguments.string("--output-dir").map { outputFiles(results.map(\.name), in: $0) }
+    for (result, file) in zip(results, files ?? []) { try writeTensor(result.tensor, to: file) }
     if arguments.flag("--json") {
-        return try Console.print(json: results.map { ["name": $0.name, "type": $0.tensor.elementType.rawValue, "shape": $0.tensor.shape] as [String: Any] })
+        let facts = results.indices.map { number -> [String: Any] in
+            let (name, tensor) = results[number]
+            var entry: [String: Any] = ["name": name, "type": tensor.elementType.rawValue, "shape": tensor.shape]
+            entry["file"] = files?[number]
+            return entry
+        }
+        return try Console.print(json: facts)
     }
     for result in results { Console.print("\(result.name): \(result.tensor.elementType) \(result.tensor.shape)") }
 }
