@@ -94,7 +94,8 @@ extension Graph {
     }
 
     /// The value that slices were taken of, one after the other, to make `id`; what they take together; and the
-    /// quantization of the results, if any has one.
+    /// quantization of the results, if any has one. Shape inference has accepted the slices' operands, so `parts` has
+    /// nothing left to throw.
     private func slices(
         _ id: ValueID, _ index: GraphIndex
     ) -> (source: ValueID, parts: [Slice.Part], quantization: Quantization?)? {
