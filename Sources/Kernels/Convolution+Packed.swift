@@ -4,10 +4,10 @@ import CKernels
 /// copied into scratch once, tile by tile, in the order in which the micro-kernel reads them, padding taps included;
 /// then panels of weights run over the tiles while both stay in the nearest caches.
 ///
-/// Inputs packed as bytes want, on AVX2, weights sorted by the instructions that compute them exactly, which `prepare` does
-/// at session start. The weights stay where they are: what is prepared are lists of indices, two bytes per quad, and a
-/// bias. VPDPBUSD computes all weights exactly: what is prepared is the bias.
-/// Inputs packed as 16-bit integers take any weights: less work per filter, more per multiplication.
+/// On AVX2, with inputs packed as bytes, the instructions that compute a quad of weights exactly depend on how large the
+/// inputs are. `prepare` keeps the limits of each quad, three bytes for every two, beside a corrected bias; the micro-kernel
+/// compares them with the inputs of each tile. VPDPBUSD computes everything exactly: what is prepared is the bias.
+/// Inputs packed as 16-bit integers take any weights and inputs: less work per filter, more per multiplication.
 extension Convolution {
     /// How blocks are cut and where things lie in a thread's scratch. The same for every instruction set.
     struct PackedLayout: Sendable {
@@ -26,12 +26,13 @@ extension Convolution {
         let rowsOffset: Int
         /// Offset of the int32 that a weight offset adds to each pixel of a block.
         let pixelBiasOffset: Int
+        /// Offset of what the micro-kernel notes of the inputs of each tile.
+        let rangesOffset: Int
+        /// Bytes from one tile's notes to the next.
+        let rangeStride: Int
         /// Offset of the packed tiles.
         let packedOffset: Int
         let byteCount: Int
-
-        /// Deepest filter that a list of 16-bit indices describes.
-        static let maximumDepth = 65535
 
         init(_ g: ConvolutionGeometry, _ form: PackedForm) {
             func align(_ n: Int) -> Int { (n + 63) / 64 * 64 }
@@ -48,43 +49,53 @@ extension Convolution {
             tileStride = align(pixelBytes * tile)
             rowsOffset = align(g.inputChannelsPerGroup + Packing.readAheadBytes)
             pixelBiasOffset = rowsOffset + align(g.taps * tile * 8)
-            packedOffset = pixelBiasOffset + align(blockPixels * 4)
+            rangesOffset = pixelBiasOffset + align(blockPixels * 4)
+            rangeStride = 32 * limitChunks(depth) + 32
+            let tiles = (blockPixels + tile - 1) / tile
+            packedOffset = rangesOffset + align(tiles * rangeStride)
             // The sums of a tile are read ahead of its end.
-            byteCount = packedOffset + (blockPixels + tile - 1) / tile * tileStride + 64
+            byteCount = packedOffset + tiles * tileStride + 64
         }
 
         /// Tiles of a block.
         func tiles(_ pixels: Int) -> Int { (pixels + tile - 1) / tile }
     }
 
-    /// Whether inputs packed as 16-bit integers beat inputs packed as bytes, as measured on AVX2:
-    /// short filters have large weights, which few byte instructions compute exactly, and their packing, shared by many
-    /// outputs, is cheap; for a few pixels sorting the weights never pays.
+    /// Whether inputs packed as 16-bit integers beat inputs packed as bytes, as measured on AVX2: for very short filters, for
+    /// first layers, whose inputs are large everywhere, and for a few pixels, which don't pay for looking at the weights.
     static func wantsInt16(_ g: ConvolutionGeometry, _ traits: Packing.WeightTraits) -> Bool {
-        let inputs = PackedLayout(g, .int16).depth * Packing.quadWidth
-        let outputs = g.outputChannelsPerGroup
+        let layout = PackedLayout(g, .int16)
+        let inputs = layout.depth * Packing.quadWidth
         return !traits.hasOffset && traits.hasSmallScales
-            && (inputs <= 128 || g.outputPixels < 4 || (inputs <= 256 && outputs >= 64)
-                || (inputs <= 512 && outputs >= 2 * inputs))
+            && (inputs <= (traits.hasSignedInputs ? 28 : 32) || g.outputPixels < 4 || (layout.isFlat && inputs <= 256))
     }
 
-    /// What a session keeps of one convolution: the corrected bias, the lists of each panel, flat weights; each where the
-    /// kernels want it.
+    /// Groups of quads whose limits lie together.
+    static func limitChunks(_ depth: Int) -> Int {
+        (depth + Int(SWIFTLET_LIMIT_QUADS) - 1) / Int(SWIFTLET_LIMIT_QUADS)
+    }
+
+    /// What a session keeps of one convolution: the corrected bias, the sums of each channel's weights, the limits of each
+    /// panel, flat weights; each where the kernels want it.
     private struct PreparedLayout {
         let panels: Int
-        /// Elements from one panel's list to the next.
-        let listStride: Int
-        let listsOffset: Int
+        let sumsOffset: Int
+        /// Bytes from one panel's limits to the next.
+        let limitStride: Int
+        let limitsOffset: Int
         let weightsOffset: Int
         let byteCount: Int
 
         init(_ g: ConvolutionGeometry, _ layout: PackedLayout, _ packed: PackedKernels) {
             let depth = layout.depth
             panels = g.groups * Packing.panels(g)
-            listStride = packed.sorts ? Int(SWIFTLET_SCAN_COUNTS) + (depth + 7) / 8 * 8 : 0
-            listsOffset = packed.scan != nil ? (panels * Packing.panelWidth * 4 + 63) / 64 * 64 : 0
-            weightsOffset = (listsOffset + panels * listStride * 2 + 63) / 64 * 64
-            byteCount = weightsOffset + (layout.isFlat ? (panels * depth * 32 + 63) / 64 * 64 : 0)
+            let channelBytes = panels * Packing.panelWidth * 4
+            func align(_ n: Int) -> Int { (n + 63) / 64 * 64 }
+            limitStride = packed.measuresInputs ? limitChunks(depth) * Int(SWIFTLET_LIMIT_BYTES) : 0
+            sumsOffset = packed.scan != nil ? align(channelBytes) : 0
+            limitsOffset = sumsOffset + (packed.measuresInputs ? align(channelBytes) : 0)
+            weightsOffset = limitsOffset + align(panels * limitStride)
+            byteCount = weightsOffset + (layout.isFlat ? align(panels * depth * 32) : 0)
         }
     }
 
@@ -95,28 +106,28 @@ extension Convolution {
         return PreparedLayout(geometry, packedLayout, packed).byteCount
     }
 
-    /// Prepares what `run` needs beside these packed weights and this folded bias. Once per session, at its start: it
-    /// allocates memory for its own time.
+    /// Prepares what `run` needs beside these packed weights and this folded bias. Once per session, at its start.
     /// - Precondition: `memory` has `preparedByteCount` bytes, 64-byte aligned.
     public func prepare(weights: UnsafePointer<Int8>, bias: UnsafePointer<Int32>, into memory: UnsafeMutableRawPointer) {
         if kernel.runsOverTiles { return prepareTiles(weights: weights, into: memory) }
         guard let packed else { return }
         let prepared = PreparedLayout(geometry, packedLayout, packed)
-        var sorted = weights
+        var scanned = weights
         if packedLayout.isFlat {
             let flat = (memory + prepared.weightsOffset).assumingMemoryBound(to: Int8.self)
             flattenWeights(weights, into: flat, depth: packedLayout.depth)
-            sorted = UnsafePointer(flat)
+            scanned = UnsafePointer(flat)
         }
         guard let scan = packed.scan else { return }
-        let lists = packed.sorts ? (memory + prepared.listsOffset).assumingMemoryBound(to: UInt16.self) : nil
-        let temporary = UnsafeMutablePointer<UInt16>.allocate(capacity: packed.sorts ? 4 * packedLayout.depth : 0)
-        defer { temporary.deallocate() }
         scan.markExecuted()
         var arguments = swiftlet_scan_s8_arguments(
-            weights: sorted, bias: bias, correctedBias: memory.assumingMemoryBound(to: Int32.self),
-            lists: lists, listStride: prepared.listStride, temporary: temporary, quads: Int32(packedLayout.depth),
-            panels: Int32(prepared.panels), joins: geometry.outputPixels >= 4 ? 1 : 0)
+            weights: scanned, bias: bias, correctedBias: memory.assumingMemoryBound(to: Int32.self), weightSums: nil,
+            limits: nil, limitStride: prepared.limitStride, quads: Int32(packedLayout.depth),
+            panels: Int32(prepared.panels))
+        if packed.measuresInputs {
+            arguments.weightSums = (memory + prepared.sumsOffset).assumingMemoryBound(to: Int32.self)
+            arguments.limits = (memory + prepared.limitsOffset).assumingMemoryBound(to: UInt8.self)
+        }
         scan.entry.pointee.function.scan_s8(&arguments)
     }
 
@@ -229,37 +240,42 @@ extension Convolution {
         let g = geometry
         let prepared = PreparedLayout(g, packedLayout, packed)
         let packedPanel = group * Packing.panels(g) + panels.lowerBound
+        let packedChannel = packedPanel * Packing.panelWidth
         var bias = a.bias
-        var lists: UnsafePointer<UInt16>?
+        var sums: UnsafePointer<Int32>?
+        var limits: UnsafePointer<UInt8>?
         if packed.scan != nil {
             let memory = a.prepared.unsafelyUnwrapped
             bias = memory.assumingMemoryBound(to: Int32.self)
-            if packed.sorts {
-                lists =
-                    (memory + prepared.listsOffset).assumingMemoryBound(to: UInt16.self)
-                    + packedPanel * prepared.listStride
+            if packed.measuresInputs {
+                sums = (memory + prepared.sumsOffset).assumingMemoryBound(to: Int32.self) + packedChannel
+                limits =
+                    (memory + prepared.limitsOffset).assumingMemoryBound(to: UInt8.self)
+                    + packedPanel * prepared.limitStride
             }
         }
         let weights =
             packedLayout.isFlat
             ? (a.prepared.unsafelyUnwrapped + prepared.weightsOffset).assumingMemoryBound(to: Int8.self) : a.weights
         let panelBytes = packedLayout.depth * Packing.panelWidth * Packing.quadWidth
-        let packedChannel = packedPanel * Packing.panelWidth
         let firstChannel = panels.lowerBound * Packing.panelWidth
         let channels = min(panels.upperBound * Packing.panelWidth, g.outputChannelsPerGroup) - firstChannel
         let outputChannel = group * g.outputChannelsPerGroup + firstChannel
         let pixelBias = (scratch + packedLayout.pixelBiasOffset).assumingMemoryBound(to: Int32.self)
         var arguments = swiftlet_gemm_u8s8_arguments(
             activations: (scratch + packedLayout.packedOffset).assumingMemoryBound(to: UInt8.self),
-            tileStride: packedLayout.tileStride, weights: weights + packedPanel * panelBytes,
-            panelStride: panelBytes, lists: lists, listStride: prepared.listStride,
+            tileStride: packedLayout.tileStride,
+            ranges: (scratch + packedLayout.rangesOffset).assumingMemoryBound(to: UInt8.self),
+            rangeStride: packedLayout.rangeStride, weights: weights + packedPanel * panelBytes,
+            panelStride: panelBytes, limits: limits, limitStride: prepared.limitStride, weightSums: sums,
             bias: bias + packedChannel, pixelBias: a.weightOffset == 0 ? nil : UnsafePointer(pixelBias),
             scales: a.scales + packedChannel,
             output: a.output + (pixels.lowerBound * a.outputPixelStride + outputChannel),
             outputPixelStride: a.outputPixelStride, pixels: Int32(pixels.count),
             tiles: Int32(packedLayout.tiles(pixels.count)), channels: Int32(channels),
             zeroPoint: a.epilogue.output.zeroPoint, lowest: a.epilogue.output.lowest,
-            highest: a.epilogue.output.highest)
+            highest: a.epilogue.output.highest,
+            movesInputs: Packing.WeightTraits.areSigned(zeroPoint: a.inputZeroPoint) ? 1 : 0)
         kernel.markExecuted()
         kernel.entry.pointee.function.gemm_u8s8(&arguments)
         a.epilogue.finish(

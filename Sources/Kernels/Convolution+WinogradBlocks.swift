@@ -26,8 +26,6 @@ extension Convolution {
         let byteCount: Int
         /// Whether fewer multiplications outweigh the transforms.
         let isFaster: Bool
-        /// The same where a direct convolution takes half the time.
-        let isTwiceAsFast: Bool
 
         /// Nil where the formulas do not apply.
         init?(_ g: ConvolutionGeometry) {
@@ -49,26 +47,19 @@ extension Convolution {
             inputsOffset = sumsOffset + align(2 * WinogradBlockLayout.positions * sumStride * 4)
             byteCount = inputsOffset + align(WinogradBlockLayout.positions * inputStride * 2)
 
-            // Cycles measured on Zen 3. Each tile and panel: 36 positions of 8 VPMADDWD a block of channels, the output
-            // transform; each tile and block: the input transform; each quad and panel: the transform of its weights.
+            // Tenths of cycles, fitted to measurements on Zen 3. Each tile and panel: 36 positions of 8 VPMADDWD a block of
+            // channels, the output transform; each tile and block of channels: the input transform; each quad and panel:
+            // the transform of its weights. Directly: each pixel and panel's quads, on AVX2 mostly in pairs.
             let panels = Packing.panels(g)
-            let direct = g.outputPixels * panels * (9 * quads + 4)
-            let transformed = tiles * (panels * (190 * channelBlocks + 250) + 100 * channelBlocks)
-                + divide(tiles, blockTiles) * panels * quads * 150
-            isFaster = transformed * 10 < direct * 9
-            isTwiceAsFast = transformed * 20 < direct * 9
+            let transformed = tiles * (panels * (2090 * channelBlocks + 2750) + 1100 * channelBlocks)
+                + divide(tiles, blockTiles) * panels * quads * 3500
+            let direct = g.outputPixels * panels * (9 * 11 * quads + 140)
+            isFaster = transformed * 20 < direct * 19
         }
 
-        /// Whether it beats the micro-kernel of `kernels`. VPDPBUSD on 256 bits multiplies a quad of a panel with half the
-        /// instructions of AVX2 or fewer, which leaves a gain for many channels; on 512 bits it leaves none. That is by
-        /// count of instructions, not measured.
-        func beats(_ kernels: KernelSet) -> Bool {
-            switch kernels.gemm.isa {
-            case .avx512vnni: false
-            case .avxvnni: isTwiceAsFast
-            default: isFaster
-            }
-        }
+        /// Whether it beats the micro-kernel of `kernels`. Against VPDPBUSD, which multiplies a quad of a panel with half the
+        /// instructions of AVX2 or fewer, it does not, by count of instructions.
+        func beats(_ kernels: KernelSet) -> Bool { kernels.gemm.isa == .avx2 && isFaster }
     }
 
     /// Largest sum of absolute weights of an output channel with which the results are exact.

@@ -93,10 +93,6 @@ public struct Convolution: Sendable {
             kernel = kernels.gemmAnyWeight
             singlePixelKernel = kernel
             packed = nil
-        } else if kernels.packed?.sorts ?? false && PackedLayout(geometry, .uint8).depth > PackedLayout.maximumDepth {
-            kernel = Kernel.scalarGemm
-            singlePixelKernel = kernel
-            packed = nil
         } else if kernels.gemm.family == .gemmPackedInt8
             && (geometry.outputPixels == 1 || tileLayout.depth > TileLayout.maximumDepth)
         {

@@ -219,7 +219,7 @@ public struct KernelSet: Sendable, Equatable {
                 let scan = firstIfAny(.scanInt8, isa.fallbacks, features)
             {
                 return (
-                    kernel, PackedKernels(gemm: kernel, pack: pack, scan: scan, sorts: isa == .avx2, form: .uint8)
+                    kernel, PackedKernels(gemm: kernel, pack: pack, scan: scan, measuresInputs: isa == .avx2, form: .uint8)
                 )
             }
         }
@@ -230,7 +230,7 @@ public struct KernelSet: Sendable, Equatable {
         guard let gemm = find(.gemmInt16Int8, isa, features, singlePixel: false),
             let pack = find(.packInt16, isa, features, singlePixel: false)
         else { return nil }
-        return PackedKernels(gemm: gemm, pack: pack, scan: nil, sorts: false, form: .int16)
+        return PackedKernels(gemm: gemm, pack: pack, scan: nil, measuresInputs: false, form: .int16)
     }
 
     /// Whether the choice of kernels for `geometry` depends on `WeightTraits.largestFilterSum`.
@@ -256,9 +256,11 @@ struct PackedKernels: Sendable, Equatable {
     let gemm: Kernel
     /// Packs inputs.
     let pack: Kernel
-    /// Corrects biases and, where the micro-kernel wants it (`sorts`), sorts weights; nil where it takes both as they are.
+    /// Corrects biases and, for a micro-kernel that `measuresInputs`, finds the limits of the weights; nil where it takes
+    /// both as they are.
     let scan: Kernel?
-    let sorts: Bool
+    /// Whether the micro-kernel's instructions depend on the range of the inputs.
+    let measuresInputs: Bool
     let form: PackedForm
 }
 

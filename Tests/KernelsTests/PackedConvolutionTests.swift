@@ -1,7 +1,8 @@
-import Kernels
+import CKernels
+@testable import Kernels
 import XCTest
 
-/// Convolutions whose inputs are packed and whose weights are sorted by the instructions that compute them exactly.
+/// Convolutions whose inputs are packed, and on AVX2 measured: the instructions that are exact depend on them.
 final class PackedConvolutionTests: XCTestCase {
     private func pointwise(pixels: Int, inputs: Int, outputs: Int) -> ConvolutionGeometry {
         ConvolutionGeometry(
@@ -37,7 +38,7 @@ final class PackedConvolutionTests: XCTestCase {
         }
     }
 
-    /// Weights of every size, so that every list of quads is used and no list is empty.
+    /// Weights of every size, so that every way to multiply a quad is used.
     func testSmallAndLargeWeights() throws {
         var random = Random(32)
         for bound in [0, 1, 20, 40, 60, 80, 100, 127] {
@@ -131,18 +132,14 @@ final class PackedConvolutionTests: XCTestCase {
         }
     }
 
-    /// 16 bits index the quads of a filter; a deeper one runs on the reference kernel, which its name tells.
     func testVeryDeepFilters() throws {
-        let kernels = try KernelSet(features: [.avx2])
-        let deepest = pointwise(pixels: 4, inputs: 65535 * 4, outputs: 8)
-        XCTAssertEqual(Convolution(deepest, kernels: kernels).kernel.name, "swiftlet_gemm_u8s8_12x8__avx2")
-        XCTAssertGreaterThan(Convolution(deepest, kernels: kernels).preparedByteCount, 0)
-        let deeper = pointwise(pixels: 4, inputs: 65535 * 4 + 1, outputs: 8)
-        XCTAssertEqual(Convolution(deeper, kernels: kernels).kernel.name, "swiftlet_gemm_s8_1x8__scalar")
-        XCTAssertEqual(Convolution(deeper, kernels: kernels).preparedByteCount, 0)
+        var random = Random(37)
+        let layer = ConvolutionCase(pointwise(pixels: 5, inputs: 65_536 * 4 + 7, outputs: 9), &random)
+        let expected = layer.reference
+        for kernels in try kernelSets() { XCTAssertEqual(layer.run(kernels), expected, kernels.isa.text) }
     }
 
-    /// Inputs packed as 16-bit integers: for short filters, wide layers and few pixels; where their kernel is exact.
+    /// Inputs packed as 16-bit integers: for short filters, first layers and few pixels; where their kernel is exact.
     func testSelectionOfInt16() throws {
         let kernels = try KernelSet(features: [.avx2])
         let bytes = "swiftlet_gemm_u8s8_12x8__avx2", words = "swiftlet_gemm_s16s8_6x8__avx2"
@@ -150,15 +147,16 @@ final class PackedConvolutionTests: XCTestCase {
             Convolution(g, traits: traits, kernels: kernels)
         }
         for (pixels, inputs, outputs, name) in [
-            (12544, 16, 96, words), (784, 128, 32, words), (784, 192, 32, bytes), (196, 160, 960, words), (49, 320, 1280, words), (784, 512, 128, bytes),
-            (49, 1024, 2048, bytes), (1, 1280, 1000, words), (4, 1280, 1000, bytes),
+            (12544, 16, 96, words), (784, 32, 192, words), (784, 36, 32, bytes), (1, 1280, 1000, words), (4, 1280, 1000, bytes),
         ] {
             let g = pointwise(pixels: pixels, inputs: inputs, outputs: outputs)
             XCTAssertEqual(chosen(g).kernel.name, name, "\(g)")
-            XCTAssertEqual(chosen(g).preparedByteCount == 0, name == words, "only sorted weights need memory")
+            XCTAssertEqual(chosen(g).preparedByteCount == 0, name == words, "only limits need memory")
         }
         let g = pointwise(pixels: 49, inputs: 16, outputs: 96)
         XCTAssertEqual(chosen(g, .init()).kernel.name, bytes, "scales may be large")
+        let short = pointwise(pixels: 49, inputs: 32, outputs: 96)
+        XCTAssertEqual(chosen(short, .init(hasSmallScales: true, hasSignedInputs: true)).kernel.name, bytes)
         XCTAssertEqual(chosen(g, .init(hasOffset: true, hasSmallScales: true)).kernel.name, bytes)
         XCTAssertEqual(
             Convolution(g, traits: .init(hasSmallScales: true), kernels: try KernelSet(features: [])).kernel.name,
@@ -198,5 +196,90 @@ final class PackedConvolutionTests: XCTestCase {
         let bytes = Convolution(geometry, kernels: try KernelSet(features: [.avx2])).preparedByteCount
         XCTAssertEqual(bytes % 64, 0)
         XCTAssertLessThan(bytes, Packing.weightByteCount(geometry) / 12)
+    }
+
+    /// Inputs up to every largest and down to every least value, in all channels or in some: which instructions are exact
+    /// changes with them. Weights are as large as they get, or of all sizes.
+    func testEveryRangeOfInputs() throws {
+        var random = Random(38)
+        let sets = try kernelSets()
+        for bound in Int8.min...Int8.max {
+            for isLargest in [true, false] {
+                let inputs = random.int(17...150)
+                var layer = ConvolutionCase(pointwise(pixels: random.int(4...30), inputs: inputs, outputs: 9), &random)
+                if random.int(0...1) == 0 { layer.weights = layer.weights.map { $0 < 0 ? -128 : 127 } }
+                // Zeros in whole groups of channels, too.
+                let period = random.int(1...40)
+                for i in layer.input.indices {
+                    let value = i % inputs / 8 % period == 0 ? Int(isLargest ? bound : .max) : random.int(-128...127)
+                    layer.input[i] = Int8(isLargest ? min(value, Int(bound)) : max(value, Int(bound)))
+                }
+                layer.inputZeroPoint = random.int(0...1) == 0 ? -128 : bound
+                layer.scales = layer.scales.map { $0 / 8 }
+                let expected = layer.reference
+                for kernels in sets {
+                    XCTAssertEqual(layer.run(kernels, parts: random.int(1...3)), expected, "\(kernels.isa.text), \(bound)")
+                }
+            }
+        }
+    }
+
+    /// The largest inputs with which sums of products fit 16 bits, against their definition.
+    func testLimits() throws {
+        guard let scan = try kernelSets().compactMap(\.packed).first(where: \.measuresInputs)?.scan else {
+            throw XCTSkip("this CPU has no kernel that measures its inputs")
+        }
+        var random = Random(39)
+        for (number, quads) in [1, 2, 3, 63, 64, 65, 127, 128, 129, 200].enumerated() {
+            let panels = 3
+            var weights = random.int8s(panels * quads * 32, lowest: -128)
+            // From all zero to as large as they get.
+            for i in weights.indices {
+                switch i / 32 % 5 {
+                case 0: weights[i] = number % 2 == 0 ? 0 : 127
+                case 1: weights[i] = number % 2 == 0 ? -128 : 1
+                case 2: weights[i] /= 16
+                default: break
+                }
+            }
+            let bias = (0..<8 * panels).map { _ in Int32(random.int(-1000...1000)) }
+            let stride = (quads + 63) / 64 * 96
+            var corrected = [Int32](repeating: 0, count: 8 * panels), sums = corrected
+            var limits = [UInt8](repeating: 7, count: panels * stride)
+            corrected.withUnsafeMutableBufferPointer { corrected in
+                sums.withUnsafeMutableBufferPointer { sums in
+                    limits.withUnsafeMutableBufferPointer { limits in
+                        var arguments = swiftlet_scan_s8_arguments(
+                            weights: weights, bias: bias, correctedBias: corrected.baseAddress!,
+                            weightSums: sums.baseAddress!, limits: limits.baseAddress!, limitStride: stride,
+                            quads: Int32(quads), panels: Int32(panels))
+                        scan.entry.pointee.function.scan_s8(&arguments)
+                    }
+                }
+            }
+            func quad(_ panel: Int, _ q: Int) -> ArraySlice<Int8> { weights[((panel * quads + q) * 32)...].prefix(32) }
+            /// The largest sum of positive or of negative weights that share a 16-bit sum.
+            func worst(_ quads: [ArraySlice<Int8>]) -> Int {
+                (0..<16).map { pair in
+                    let shared = quads.flatMap { $0.dropFirst(2 * pair).prefix(2).map(Int.init) }
+                    return max(shared.filter { $0 > 0 }.reduce(0, +), -shared.filter { $0 < 0 }.reduce(0, +))
+                }.max()!
+            }
+            func limit(_ sum: Int) -> UInt8 { UInt8(min(255, sum == 0 ? 255 : 32767 / sum)) }
+            for panel in 0..<panels {
+                for q in 0..<quads {
+                    let chunk = panel * stride + q / 64 * 96
+                    XCTAssertEqual(limits[chunk + 32 + q % 64], limit(worst([quad(panel, q)])), "quad \(q) of \(quads)")
+                    guard q % 2 == 0 else { continue }
+                    let joint = q + 1 < quads ? limit(worst([quad(panel, q), quad(panel, q + 1)])) : 0
+                    XCTAssertEqual(limits[chunk + q % 64 / 2], joint, "quads \(q) and \(q + 1) of \(quads)")
+                }
+                for channel in 0..<8 {
+                    let sum = (0..<quads).reduce(0) { $0 + quad(panel, $1).dropFirst(4 * channel).prefix(4).reduce(0) { $0 + Int($1) } }
+                    XCTAssertEqual(sums[8 * panel + channel], Int32(sum))
+                    XCTAssertEqual(corrected[8 * panel + channel], bias[8 * panel + channel] - 128 * Int32(sum))
+                }
+            }
+        }
     }
 }

@@ -17,7 +17,7 @@ final class WinogradTests: XCTestCase {
     private var layers: [ConvolutionGeometry] {
         [
             geometry(height: 8, width: 8, inputs: 64, outputs: 64), geometry(height: 13, width: 11, inputs: 48, outputs: 40),
-            geometry(height: 11, width: 9, inputs: 100, outputs: 53), geometry(height: 30, width: 31, inputs: 32, outputs: 24),
+            geometry(height: 11, width: 11, inputs: 100, outputs: 53), geometry(height: 30, width: 31, inputs: 32, outputs: 24),
             geometry(height: 16, width: 13, inputs: 30, outputs: 33, groups: 2),
             geometry(height: 14, width: 15, inputs: 64, outputs: 32, pad: 0),
             geometry(height: 9, width: 6, inputs: 40, outputs: 48, pad: 2),

@@ -92,42 +92,44 @@ typedef struct {
     int32_t flatInputs;
 } swiftlet_pack_u8_arguments;
 
-// What scan_s8 writes per panel: this many counts, then as many indices of quads, in this order:
-//   0  pairs of quads that VPMADDUBSW sums exactly in 16 bits, both together
-//   1  quads that it sums exactly alone
-//   2  quads that it sums exactly with the inputs ordered 0 2 1 3
-//   3  the same, ordered 0 3 1 2
-//   4  quads that need 32 bits
-// Quads of zeros are in none. `listStride` counts elements and is at least SWIFTLET_SCAN_COUNTS + quads.
-enum { SWIFTLET_SCAN_COUNTS = 8 };
+// What scan_s8 keeps of each 64 quads of a panel, 96 bytes: the largest input, as uint8, with which VPMADDUBSW's sums of
+// products stay within 16 bits,
+//   [0..<32]   of quads 2i and 2i + 1 together (0 where the panel has no quad 2i + 1)
+//   [32..<96]  of quad i alone
+// Above every input where weights are small. `limitStride` is 96 * (quads / 64, rounded up).
+enum { SWIFTLET_LIMIT_QUADS = 64, SWIFTLET_LIMIT_BYTES = 96 };
 
-// Sorts the quads of packed weights (see Packing.swift) for gemm_u8s8; correctedBias = bias - 128 * sum of the weights
-// of each channel, wrapping, 8 per panel. `temporary` has 4 * quads elements; quads, of all taps, is at most 65535.
-// Where `lists` is null only the bias is corrected: `temporary` is not used, and quads has no limit.
+// Looks through packed weights (see Packing.swift) for gemm_u8s8: correctedBias = bias - 128 * sum of the weights of each
+// channel, wrapping, 8 per panel; weightSums, those sums; limits, as above. Where `limits` is null only the bias is
+// corrected: weightSums is null, too.
 typedef struct {
     const int8_t *weights;
     const int32_t *bias;
     int32_t *correctedBias;
-    uint16_t *lists;
-    intptr_t listStride;
-    uint16_t *temporary;
-    int32_t quads;
+    int32_t *weightSums;
+    uint8_t *limits;
+    intptr_t limitStride;
+    int32_t quads;    // of all taps
     int32_t panels;
-    int32_t joins;    // 0: no pairs of quads
 } swiftlet_scan_s8_arguments;
 
-// A block of an int8 convolution: all tiles of packed inputs by consecutive panels of weights. Bias and lists as
-// scan_s8 made them, lists null for the kernels with VPDPBUSD, which take weights as they are; pixelBias null or one per
-// pixel; otherwise as swiftlet_gemm_s8_arguments.
-// gemm_s16s8 takes inputs of pack_s16, no lists, the bias as it is, pixelBias null, scales
-// that take no accumulator out of ±2^30 (Packing.WeightTraits.areSmall).
+// A block of an int8 convolution: all tiles of packed inputs by consecutive panels of weights. Bias, weightSums and limits
+// as scan_s8 made them; pixelBias null or one per pixel; otherwise as swiftlet_gemm_s8_arguments.
+// On AVX2 the kernel first takes the range of each tile's inputs: what it needs is kept in `ranges`, rangeStride bytes a
+// tile, 32 * (quads / 64, rounded up) + 32; with `movesInputs` the packed inputs lose the least one of their tile.
+// The kernels with VPDPBUSD take all weights and inputs as they are: weightSums, limits and ranges null.
+// gemm_s16s8 takes inputs of pack_s16, none of these three, the bias as it is, pixelBias null, scales that take no
+// accumulator out of ±2^30 (Packing.WeightTraits.areSmall).
 typedef struct {
-    const uint8_t *activations;
+    uint8_t *activations;
     intptr_t tileStride;
+    uint8_t *ranges;
+    intptr_t rangeStride;
     const int8_t *weights;
     intptr_t panelStride;
-    const uint16_t *lists;
-    intptr_t listStride;
+    const uint8_t *limits;
+    intptr_t limitStride;
+    const int32_t *weightSums;
     const int32_t *bias;
     const int32_t *pixelBias;
     const float *scales;
@@ -139,6 +141,7 @@ typedef struct {
     int32_t zeroPoint;
     int32_t lowest;
     int32_t highest;
+    int32_t movesInputs;
 } swiftlet_gemm_u8s8_arguments;
 
 // Packs int8 inputs for the kernels of family gemmpacked_s8 and gemmchain_s8 of the same instruction set, whose files say

@@ -90,7 +90,8 @@ extension IntegerConvolution {
         }
         var traits = Traits(
             containsMinus128: lowest == -128, hasOffset: weightOffset != 0,
-            hasSmallScales: Traits.areSmall(scales: largestScale, biases: largestBias, geometry))
+            hasSmallScales: Traits.areSmall(scales: largestScale, biases: largestBias, geometry),
+            hasSignedInputs: Traits.areSigned(zeroPoint: Int8(truncatingIfNeeded: inputZeroPoint)))
         if kernels.needsFilterSums(geometry) {
             traits.largestFilterSum = Packing.largestFilterSum(geometry, packed: packed)
         }

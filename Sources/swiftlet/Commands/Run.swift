@@ -80,11 +80,7 @@ private func writeTensor(_ tensor: Tensor, to file: String) throws {
 }
 
 private func runTensors(_ path: String, _ inputs: [String], _ arguments: Arguments) throws {
-    var tensors: [String: Tensor] = [:]
-    for text in inputs {
-        guard let equals = text.lastIndex(of: "=") else { throw UsageError("--input: expected NAME=FILE.npy, found \"\(text)\"") }
-        tensors[String(text[..<equals])] = try Npy.read(String(text[text.index(after: equals)...]))
-    }
+    let tensors = try readTensors(inputs)
     var runs: [[(name: String, tensor: Tensor)]] = []
     if try ModelKind(path) == .nest {
         let nest = try loadNest(path)
@@ -123,17 +119,33 @@ private func runTensors(_ path: String, _ inputs: [String], _ arguments: Argumen
     for result in results { Console.print("\(result.name): \(result.tensor.elementType) \(result.tensor.shape)") }
 }
 
-/// The inputs of each run: tensors that are N times as long as the model's input in the first axis are cut into N.
+/// The tensors of `--input NAME=FILE.npy`.
+func readTensors(_ inputs: [String]) throws -> [String: Tensor] {
+    var tensors: [String: Tensor] = [:]
+    for text in inputs {
+        guard let equals = text.lastIndex(of: "=") else { throw UsageError("--input: expected NAME=FILE.npy, found \"\(text)\"") }
+        tensors[String(text[..<equals])] = try Npy.read(String(text[text.index(after: equals)...]))
+    }
+    return tensors
+}
+
 /// - Throws: `Failure` for a tensor that is no input, and for an input without a tensor.
-private func split(_ tensors: [String: Tensor], shapes: [(name: String, shape: [Int])]) throws -> [[String: Tensor]] {
+func requireInputs(_ tensors: [String: Tensor], _ shapes: [(name: String, shape: [Int])]) throws {
     for name in tensors.keys.sorted() where !shapes.contains(where: { $0.name == name }) {
         throw Failure("--input \(name): expected one of \(shapes.map(\.name).joined(separator: ", "))")
     }
+    for (name, shape) in shapes where tensors[name] == nil {
+        throw Failure("input \"\(name)\" \(shape) is missing; give --input \(name)=FILE.npy")
+    }
+}
+
+/// The inputs of each run: tensors that are N times as long as the model's input in the first axis are cut into N.
+/// - Throws: `Failure` for a tensor that is no input, and for an input without a tensor.
+private func split(_ tensors: [String: Tensor], shapes: [(name: String, shape: [Int])]) throws -> [[String: Tensor]] {
+    try requireInputs(tensors, shapes)
     var counts: Set<Int> = []
     for (name, shape) in shapes {
-        guard let tensor = tensors[name] else {
-            throw Failure("input \"\(name)\" \(shape) is missing; give --input \(name)=FILE.npy")
-        }
+        let tensor = tensors[name]!
         let isBatch = shape.count == tensor.shape.count && shape.dropFirst() == tensor.shape.dropFirst()
         let each = shape.first ?? 1
         counts.insert(isBatch && each > 0 && tensor.shape[0] % each == 0 ? max(1, tensor.shape[0] / each) : 1)

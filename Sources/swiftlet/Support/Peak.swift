@@ -40,13 +40,13 @@ struct PeakSequence {
     }
 
     /// Name of the sequence that the inner loop of a kernel consists of; nil where no multiply-accumulates are the work, or
-    /// no listed sequence is what does them. Loops that mix several count as the one that does most.
+    /// no listed sequence is what does them. Loops that mix several count as the fastest.
     static func name(ofKernel symbol: String) -> String? {
         let parts = symbol.components(separatedBy: "__")
         guard parts.count == 2 else { return nil }
         let family = parts[0].split(separator: "_").dropFirst().dropLast().joined(separator: "_")
         switch (family, parts[1]) {
-        case ("gemm_u8s8", "avx2"): return "maddubs"
+        case ("gemm_u8s8", "avx2"): return "joint"
         case ("gemm_s16s8", "avx2"): return "maddwd"
         case ("gemm_u8s8", "avxvnni"): return "vnni256"
         case ("gemm_u8s8", "avx512vnni"): return "vnni512"
