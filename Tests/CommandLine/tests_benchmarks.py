@@ -24,7 +24,7 @@ def near(found, expected, what):
 
 def rows():
     return [
-        results.row("a", 1, {"swiftlet": [2_000_000] * 9 + [4_000_000], "x": [6_000_000], "y": [3_000_000, 5_000_000]}),
+        results.row("a", 1, {"swiftlet": [2_000_000] * 9 + [4_000_000], "swiftlet on noise": [2_500_000], "x": [6_000_000], "y": [3_000_000, 5_000_000]}),
         results.row("b", 1, {"swiftlet": [1_000_000], "x": [1_500_000], "y": []}),
         results.row("a", 2, {"swiftlet": [1_000_000], "x": [500_000]}),
         results.row("b", 2, {"x": [500_000]}),
@@ -37,6 +37,7 @@ def benchmark_rows_are_medians_and_nearest_rank_percentiles(tool):
     equal(first["swiftlet_ms"], 2.0, "median")
     equal(first["swiftlet_p90_ms"], 2.0, "90th percentile of nine 2s and a 4")
     equal(results.percentile(range(1, 11), 91), 10, "91st percentile of 1…10")
+    equal(first["swiftlet_noise_ms"], 2.5, "on noise, no peer")
     equal(first["peers_ms"], {"x": 6.0, "y": 4.0}, "peers' medians")
     equal(first["peers_p90_ms"], {"x": 6.0, "y": 5.0}, "peers' 90th percentiles")
 
@@ -49,6 +50,7 @@ def benchmark_geomean_takes_the_fastest_peer_and_skips_what_is_missing(tool):
     equal(sorted(found), ["1", "2"], "thread counts")
     near(found["1"], (2.0 * 1.5) ** 0.5, "1 thread")
     near(found["2"], 0.5, "2 threads")
+    near(results.geomeans(rows(), "swiftlet_noise_ms")["1"], 1.6, "on noise")
     equal(results.geomeans(rows()[3:]), {"2": None}, "no ratio at all")
 
 
@@ -64,9 +66,9 @@ def benchmark_rows_are_what_the_json_promises(tool):
 def benchmark_table_names_every_figure_and_gap(tool):
     lines = results.speed_table(rows(), ["x", "y", "z"])
     equal(len(lines), 5, "lines")
-    assert lines[0].split() == "network threads Swiftlet ms p90 x ms p90 ÷ y ms p90 ÷ z ms p90 ÷ fastest ÷".split(), lines[0]
-    equal(lines[1].split(), "a 1 2.00 2.00 6.00 6.00 3.00 4.00 5.00 2.00 – – – 2.00".split(), "first row")
-    equal(lines[4].split(), "b 2 – – 0.500 0.500 – – – – – – – –".split(), "row without Swiftlet")
+    assert lines[0].split() == "network threads Swiftlet ms p90 on noise x ms p90 ÷ y ms p90 ÷ z ms p90 ÷ fastest ÷".split(), lines[0]
+    equal(lines[1].split(), "a 1 2.00 2.00 2.50 6.00 6.00 3.00 4.00 5.00 2.00 – – – 2.00".split(), "first row")
+    equal(lines[4].split(), "b 2 – – – 0.500 0.500 – – – – – – – –".split(), "row without Swiftlet")
     equal(results.speed_table([], ["x"]), [], "no rows")
     starts = {"a": {"swiftlet": {
         "load_ms": 0.5, "first_ms": 2, "resident_bytes": 3e6, "runtime_bytes": None, "model_bytes": 4e6}}}

@@ -420,6 +420,16 @@ def bench(tool):
     text = tool.passes(*words, "--layers").out
     assert "GMAC/s over" in text and "timing them costs" in text and inspected["layers"][0]["name"] in text, text
     assert "layer " not in tool.passes(*words).out
+    equal(facts["input"], "picture", "input")
+    equal(tool.passes(*words, "--input", "noise", "--json").json()["input"], "noise", "input")
+    port = inspected["inputs"][0]
+    size = 1
+    for extent in port["shape"]:
+        size *= extent
+    given = write_npy(tool.path("bench.npy"), [0.5] * size, port["shape"])
+    equal(tool.passes(*words, "--input", f"{port['name']}={given}", "--json").json()["input"], "files", "input")
+    tool.fails(1, *words, "--input", f"absent={given}", says=f"--input absent: expected one of {port['name']}")
+    tool.fails(2, *words, "--input", "photo", says='--input: expected NAME=FILE.npy, found "photo"')
     tool.fails(1, "bench", f"{GAUGE}/gauge.onnx", says="`swiftlet explain not-a-nest-file`")
 
 

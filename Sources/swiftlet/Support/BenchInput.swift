@@ -47,8 +47,10 @@ enum BenchInput {
         }
         return try ports.map { port in
             let shape = port.storedShape
-            if case .picture = self, shape.count == 4, shape[0] == 1, (1...4).contains(shape[3]), min(shape[1], shape[2]) >= 8 {
-                return try SamplePicture(height: shape[1], width: shape[2], channels: shape[3], seed: 1).stored(port)
+            if case .picture = self, shape.count == 4, shape[0] == 1, (1...4).contains(shape[3]),
+                min(shape[1], shape[2]) >= 8, port.storedType == .int8 || port.storedType == .float32
+            {
+                return SamplePicture(height: shape[1], width: shape[2], channels: shape[3], seed: 1).stored(port, in: nest)
             }
             var noise = [UInt8](repeating: 0, count: port.elementCount * port.storedType.byteCount)
             noise.withUnsafeMutableBytes { Golden.fill($0, type: port.storedType, seed: 1) }
@@ -113,13 +115,16 @@ struct SamplePicture {
         return sum
     }
 
-    /// The picture as an input stores it: float32 as it is, quantized float32 by the input's scale, other bytes over their
-    /// whole range.
-    func stored(_ port: PortDescriptor) throws -> [UInt8] {
-        let shape = [1, height, width, channels]
-        if port.storedType == .int8 && port.scale == 0 {
-            return values.map { UInt8(bitPattern: Int8(($0 * 51).rounded())) }
+    /// The picture as `port` stores it: over the whole range of int8, or of the int8 that the first operator makes of it;
+    /// float32 that is not quantized, as it is.
+    func stored(_ port: PortDescriptor, in nest: Model) -> [UInt8] {
+        let codes = values.map { max(-128, min(127, ($0 * 51).rounded())) }
+        if port.storedType == .int8 { return codes.map { UInt8(bitPattern: Int8($0)) } }
+        for planned in nest.plan.operations {
+            if case .convert(let quantize) = planned.operation, quantize.to == .int8, quantize.inputOffset == port.arenaOffset {
+                return codes.map { ($0 - Float(quantize.zeroPoint)) / quantize.inverseScale }.withUnsafeBytes { Array($0) }
+            }
         }
-        return try port.storedInArenaOrder(Tensor(values, shape: shape))
+        return values.withUnsafeBytes { Array($0) }
     }
 }

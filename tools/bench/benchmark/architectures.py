@@ -11,6 +11,8 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
+from pictures import pictures
+
 OPSET = 17
 
 # Parameters that torchvision's models have, batch normalization counted with scale and shift.
@@ -22,19 +24,6 @@ PARAMETERS = {
     "resnet18": 11_689_512,
     "resnet50": 25_557_032,
 }
-
-
-def pictures(count, size, seed):
-    """`count` pictures [count, 3, size, size], float32, about zero mean and unit variance: noise with the falling spectrum
-    of photographs, colour planes correlated."""
-    draw = np.random.default_rng(seed)
-    frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None, :])
-    fall = 1 / np.maximum(frequency, 1 / size)
-    planes = np.fft.irfft2(np.fft.rfft2(draw.standard_normal((count, 3, size, size))) * fall, s=(size, size))
-    mix = np.array([[1, 0.3, 0.1], [1, -0.1, -0.3], [1, -0.3, 0.3]])
-    mixed = np.einsum("ij,njhw->nihw", mix, planes)
-    mixed -= mixed.mean(axis=(2, 3), keepdims=True)
-    return np.clip(mixed / mixed.std(axis=(2, 3), keepdims=True), -2.5, 2.5).astype(np.float32)
 
 
 class Builder:

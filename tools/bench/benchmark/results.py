@@ -4,6 +4,7 @@ import math
 import statistics
 
 SWIFTLET = "swiftlet"
+SWIFTLET_ON_NOISE = "swiftlet on noise"
 
 
 def percentile(values, percent):
@@ -23,29 +24,30 @@ def geometric_mean(values):
 
 
 def row(name, threads, times):
-    """One network at one thread count. `times`: {runtime: nanoseconds}, Swiftlet's among them."""
+    """One network at one thread count. `times`: {runtime: nanoseconds}, Swiftlet's among them, also those on noise."""
     found = {runtime: milliseconds(values) for runtime, values in times.items() if values}
-    own = found.pop(SWIFTLET, None)
+    own, noise = found.pop(SWIFTLET, None), found.pop(SWIFTLET_ON_NOISE, None)
     return {
         "name": name, "threads": threads,
         "swiftlet_ms": own and own["median"], "swiftlet_p90_ms": own and own["p90"],
+        "swiftlet_noise_ms": noise and noise["median"],
         "peers_ms": {peer: value["median"] for peer, value in found.items()},
         "peers_p90_ms": {peer: value["p90"] for peer, value in found.items()},
     }
 
 
-def fastest_ratio(entry):
+def fastest_ratio(entry, own="swiftlet_ms"):
     """Fastest peer ÷ Swiftlet; None where one of them is missing."""
-    if not entry["peers_ms"] or not entry["swiftlet_ms"]:
+    if not entry["peers_ms"] or not entry[own]:
         return None
-    return min(entry["peers_ms"].values()) / entry["swiftlet_ms"]
+    return min(entry["peers_ms"].values()) / entry[own]
 
 
-def geomeans(rows):
+def geomeans(rows, own="swiftlet_ms"):
     """{"1": geometric mean of fastest peer ÷ Swiftlet over the networks, "2": …}."""
     found = {}
     for threads in sorted({entry["threads"] for entry in rows}):
-        ratios = [fastest_ratio(entry) for entry in rows if entry["threads"] == threads]
+        ratios = [fastest_ratio(entry, own) for entry in rows if entry["threads"] == threads]
         found[str(threads)] = geometric_mean(ratio for ratio in ratios if ratio is not None)
     return found
 
@@ -74,12 +76,14 @@ def speed_table(rows, peers):
     """Lines: for each network and thread count the medians, and each peer ÷ Swiftlet."""
     if not rows:
         return []
-    table = [["network", "threads", "Swiftlet ms", "p90"]]
+    table = [["network", "threads", "Swiftlet ms", "p90", "on noise"]]
     for peer in peers:
         table[0] += [f"{peer} ms", "p90", "÷"]
     table[0].append("fastest ÷")
     for entry in rows:
-        line = [entry["name"], str(entry["threads"]), number(entry["swiftlet_ms"]), number(entry["swiftlet_p90_ms"])]
+        line = [
+            entry["name"], str(entry["threads"]), number(entry["swiftlet_ms"]), number(entry["swiftlet_p90_ms"]),
+            number(entry["swiftlet_noise_ms"])]
         for peer in peers:
             value = entry["peers_ms"].get(peer)
             ratio = value / entry["swiftlet_ms"] if value and entry["swiftlet_ms"] else None

@@ -14,19 +14,12 @@ import time
 
 import numpy as np
 
+from pictures import picture_input
+
 
 def resident_bytes():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
-
-
-def filled(shape, dtype):
-    """An input of seeded noise over the range that the type stores, or about zero."""
-    draw = np.random.default_rng(1)
-    if dtype.kind == "f":
-        return draw.standard_normal(shape).astype(dtype)
-    limits = np.iinfo(dtype)
-    return draw.integers(limits.min, limits.max, shape, dtype, endpoint=True)
 
 
 class ONNXRuntime:
@@ -46,7 +39,7 @@ class ONNXRuntime:
         types = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8, "tensor(int8)": np.int8}
         self.binding = self.session.io_binding()
         self.binding.bind_ortvalue_input(
-            given.name, self.library.OrtValue.ortvalue_from_numpy(filled(given.shape, np.dtype(types[given.type]))))
+            given.name, self.library.OrtValue.ortvalue_from_numpy(picture_input(given.shape, np.dtype(types[given.type]))))
         for output in self.session.get_outputs():
             self.binding.bind_output(output.name)
 
@@ -86,7 +79,7 @@ class OpenVINO:
             "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1})
         self.request = self.model.create_infer_request()
         given = self.model.input(0)
-        array = filled(tuple(given.shape), np.dtype(given.element_type.to_dtype()))
+        array = picture_input(tuple(given.shape), np.dtype(given.element_type.to_dtype()))
         self.request.set_input_tensor(self.library.Tensor(array))
 
     def run(self):
@@ -112,7 +105,7 @@ class LiteRT:
         self.interpreter = self.library.Interpreter(path, num_threads=threads)
         self.interpreter.allocate_tensors()
         given = self.interpreter.get_input_details()[0]
-        self.interpreter.set_tensor(given["index"], filled(given["shape"], np.dtype(given["dtype"])))
+        self.interpreter.set_tensor(given["index"], picture_input(given["shape"], np.dtype(given["dtype"])))
 
     def run(self):
         self.interpreter.invoke()
@@ -136,7 +129,7 @@ class MNN:
         shape = given.getShape()
         if given.getDataType() == self.library.Halide_Type_Float:    # else it stays zero: int8 has no Python type there
             given.copyFrom(self.library.Tensor(
-                shape, self.library.Halide_Type_Float, filled(shape, np.dtype(np.float32)),
+                shape, self.library.Halide_Type_Float, picture_input(shape, np.dtype(np.float32)),
                 self.library.Tensor_DimensionType_Caffe))
 
     def run(self):
