@@ -405,6 +405,21 @@ def compare_float_and_int8(tool):
     assert all(layer["sqnr_db"] == 200 for layer in exact["layers"]), "a model against itself"
     compiled = tool.passes("compare", f"{GAUGE}/gauge.onnx", tool.float_gauge(), *DATA, *RECIPE, "--limit", "1", "--json").json()
     assert all(layer["sqnr_db"] > 80 for layer in compiled["layers"]), compiled["layers"][0]
+    equal((compiled["other_size"], compiled["unmatched"]), ([], []), "layers left out")
+
+
+@test
+def compare_names_the_layers_that_it_leaves_out(tool):
+    out = tool.path("pruned.nest")
+    tool.passes("convert", f"{GAUGE}/gauge.onnx", "-o", out, *RECIPE, *CALIBRATE, "--prune", "channels:0.3")
+    words = ["compare", f"{GAUGE}/gauge.onnx", out, *DATA, *RECIPE, "--limit", "1"]
+    facts = tool.passes(*words, "--json").json()
+    left = facts["other_size"] + facts["unmatched"]
+    layers = [layer["name"] for layer in tool.passes("inspect", out, "--json").json()["layers"]]
+    assert facts["other_size"] and not set(left) & {layer["name"] for layer in facts["layers"]}, facts
+    assert set(left) <= set(layers), left
+    text = tool.passes(*words).out
+    assert f"Left out, of another size than in A: {len(facts['other_size'])} of B's layers ({left[0]}" in text, text
 
 
 @test

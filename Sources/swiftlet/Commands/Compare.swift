@@ -18,7 +18,10 @@ let compareCommand = Command(
         "swiftlet compare models/gauge/gauge.onnx gauge.nest --dataset models/gauge/test/labels.csv \\\n      --recipe models/gauge/model.json"
     ],
     notes: [
-        "A is the reference (ONNX or TFLite). B is a .nest file or another ONNX or TFLite model with the same layer names.",
+        """
+        A is the reference (ONNX or TFLite). B is a .nest file or another ONNX or TFLite model with the same layer names. Layers
+        of B that are of another size in A (say with channels removed) or not there are left out, and named.
+        """,
         ModelOptions.recipeNote,
     ]
 ) { arguments in
@@ -36,10 +39,17 @@ let compareCommand = Command(
     let b = try Observed(arguments.positionals[1], arguments, preprocess: a.preprocess)
     var layers: [String: LayerError] = [:]
     var order: [String] = []
+    // Layers of B that A has in another size, or not at all.
+    var ofOtherSize: [String] = []
+    var unmatched: [String] = []
     let progress = Progress("compare")
     for (index, picture) in pictures.enumerated() {
         progress.update(Double(index) / Double(pictures.count), "\(index) of \(pictures.count) pictures")
         let (left, right) = (try a.run(picture), try b.run(picture))
+        if index == 0 {
+            ofOtherSize = right.values.filter { left.byName[$0.0] != nil && left.byName[$0.0]!.count != $0.1.count }.map(\.0)
+            unmatched = right.values.filter { left.byName[$0.0] == nil }.map(\.0)
+        }
         for (name, reference) in left.values {
             guard let found = right.byName[name], found.count == reference.count else { continue }
             if layers[name] == nil { order.append(name) }
@@ -58,6 +68,7 @@ let compareCommand = Command(
             "layers": ranked.map {
                 ["name": $0.name, "cosine": $0.cosine, "sqnr_db": $0.sqnr, "largest_error": $0.largest, "mean_error": $0.mean] as [String: Any]
             },
+            "other_size": ofOtherSize, "unmatched": unmatched,
         ])
     }
     var table = TextTable([("layer", .left), ("SQNR dB", .right), ("cosine", .right), ("mean error", .right), ("largest", .right)])
@@ -69,6 +80,10 @@ let compareCommand = Command(
     }
     Console.print("\(ranked.count) layers over \(pictures.count) pictures, worst first")
     Console.print(table.rendered())
+    for (names, reason) in [(ofOtherSize, "of another size than in A"), (unmatched, "not in A")] where !names.isEmpty {
+        let more = names.count > 5 ? ", …" : ""
+        Console.print("Left out, \(reason): \(names.count) of B's layers (\(names.prefix(5).joined(separator: ", "))\(more))")
+    }
     if let worst = ranked.first, worst.sqnr < 20 {
         Console.print("Below 20 dB a layer hurts. Try `--keep-float \"\(worst.name)\"`, more calibration pictures, or another --range for the model.")
     }
