@@ -49,6 +49,10 @@ public struct PoolingGeometry: Sendable, Equatable {
     /// The taps k of one axis whose coordinate origin + k * dilation lies in lowest..<end.
     @inline(__always)
     static func taps(origin: Int, dilation: Int, kernel: Int, lowest: Int, end: Int) -> Range<Int> {
+        if dilation == 1 {
+            let first = max(0, lowest - origin)
+            return first..<max(first, min(kernel, end - origin))
+        }
         let first = origin >= lowest ? 0 : (lowest - origin + dilation - 1) / dilation
         let stop = origin >= end ? 0 : min(kernel, (end - origin + dilation - 1) / dilation)
         return first..<max(first, stop)
@@ -106,11 +110,14 @@ extension KernelSet {
     @export(interface) public func maxPool(
         _ g: PoolingGeometry, input: UnsafePointer<Int8>, output: UnsafeMutablePointer<Int8>, part: Part = .whole
     ) {
-        for pixel in part.range(of: g.outputPixels) {
-            let oy = pixel / g.outputWidth
+        let pixels = part.range(of: g.outputPixels)
+        var (oy, ox) = (pixels.lowerBound / g.outputWidth, pixels.lowerBound % g.outputWidth)
+        for pixel in pixels {
             maximumInt8(
-                maximum, g.window(oy: oy, ox: pixel - oy * g.outputWidth, input: input), channels: g.channels,
+                maximum, g.window(oy: oy, ox: ox, input: input), channels: g.channels,
                 output: output + pixel * g.outputPixelStride)
+            ox += 1
+            if ox == g.outputWidth { (oy, ox) = (oy + 1, 0) }
         }
     }
 }
