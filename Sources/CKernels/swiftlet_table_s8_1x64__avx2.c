@@ -1,43 +1,39 @@
 #if defined(__x86_64__)
 #include "avx2.h"
 
-// VPSHUFB looks up 16 entries by the low four bits of an index and gives 0 for a negative one. The table is cut into rows
-// of 16; row k holds entries 16 k ... 16 k + 15 XOR those of the row before. Index minus 16 k is negative where the entry
-// lies in a row before k, so the XOR of all look-ups ends at the entry's own row. Negative and other inputs go through
-// eight rows each: what is an index to the one is negative to the other.
+// VPSHUFB looks up 16 entries by the low four bits of an index. The table is cut into 16 such rows; of what all of them
+// give, blends by the bits above choose one: 8 by bit 4, 4 by bit 5, 2 by bit 6, 1 by the sign.
 typedef struct {
-    __m256i negative[8];    // entries of -128 ... -1
-    __m256i other[8];       // entries of 0 ... 127
+    __m256i rows[16];
 } table_rows;
 
 SWIFTLET_AVX2_INLINE table_rows table_rows_of(const int8_t *table) {
-    table_rows rows;
-    __m128i negative = _mm_setzero_si128(), other = _mm_setzero_si128();
-#pragma clang loop unroll(full)
-    for (int k = 0; k < 8; k++) {
-        const __m128i nextNegative = _mm_loadu_si128((const __m128i *)(table + 16 * k));
-        const __m128i nextOther = _mm_loadu_si128((const __m128i *)(table + 128 + 16 * k));
-        rows.negative[k] = _mm256_broadcastsi128_si256(_mm_xor_si128(negative, nextNegative));
-        rows.other[k] = _mm256_broadcastsi128_si256(_mm_xor_si128(other, nextOther));
-        negative = nextNegative;
-        other = nextOther;
+    table_rows all;
+    SWIFTLET_UNROLL
+    for (int k = 0; k < 16; k++) {
+        all.rows[k] = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(table + 16 * k)));
     }
-    return rows;
+    return all;
 }
 
-SWIFTLET_AVX2_INLINE __m256i entries(const table_rows *rows, __m256i input) {
-    const __m256i row = _mm256_set1_epi8(16);
-    __m256i other = input, negative = _mm256_xor_si256(input, _mm256_set1_epi8(-128));
-    __m256i result = _mm256_xor_si256(
-        _mm256_shuffle_epi8(rows->other[0], other), _mm256_shuffle_epi8(rows->negative[0], negative));
-#pragma clang loop unroll(full)
-    for (int k = 1; k < 8; k++) {
-        other = _mm256_subs_epi8(other, row);
-        negative = _mm256_subs_epi8(negative, row);
-        result = _mm256_xor_si256(result, _mm256_shuffle_epi8(rows->other[k], other));
-        result = _mm256_xor_si256(result, _mm256_shuffle_epi8(rows->negative[k], negative));
-    }
-    return result;
+// The entry of one of 32 entries from `rows` on.
+SWIFTLET_AVX2_INLINE __m256i of_two(const __m256i *rows, __m256i low, __m256i bit4) {
+    return _mm256_blendv_epi8(_mm256_shuffle_epi8(rows[0], low), _mm256_shuffle_epi8(rows[1], low), bit4);
+}
+
+SWIFTLET_AVX2_INLINE __m256i of_four(const __m256i *rows, __m256i low, __m256i bit4, __m256i bit5) {
+    return _mm256_blendv_epi8(of_two(rows, low, bit4), of_two(rows + 2, low, bit4), bit5);
+}
+
+SWIFTLET_AVX2_INLINE __m256i entries(const table_rows *all, __m256i input) {
+    const __m256i low = _mm256_and_si256(input, _mm256_set1_epi8(15));
+    // A blend looks at the highest bit of each byte alone.
+    const __m256i bit4 = _mm256_slli_epi16(input, 3), bit5 = _mm256_slli_epi16(input, 2), bit6 = _mm256_slli_epi16(input, 1);
+    const __m256i *rows = all->rows;
+    // Index 0 is -128: the rows of negative inputs come first.
+    const __m256i negative = _mm256_blendv_epi8(of_four(rows, low, bit4, bit5), of_four(rows + 4, low, bit4, bit5), bit6);
+    const __m256i other = _mm256_blendv_epi8(of_four(rows + 8, low, bit4, bit5), of_four(rows + 12, low, bit4, bit5), bit6);
+    return _mm256_blendv_epi8(other, negative, input);
 }
 
 // Stores the first `count` values.
