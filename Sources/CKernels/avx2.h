@@ -43,6 +43,20 @@ SWIFTLET_AVX2_INLINE __m256i packed(__m256i a, __m256i b, __m256i c, __m256i d, 
     return _mm256_min_epi8(_mm256_max_epi8(_mm256_packs_epi16(ab, cd), range.lowest), range.highest);
 }
 
+// Adds the products of two int16, spread over a register, with those of eight channels to the sums of these, for two
+// sets of channels. In assembly because twelve sums, two weights and two temporaries are all registers there are, and the
+// compiler, left to order this, spills some.
+SWIFTLET_AVX2_INLINE void add_products(__m256i *a, __m256i *b, const int16_t *inputs, __m256i weightsA, __m256i weightsB) {
+    __m256i spread, product;
+    __asm__("vpbroadcastd %4, %2\n\t"
+            "vpmaddwd %5, %2, %3\n\t"
+            "vpaddd %3, %0, %0\n\t"
+            "vpmaddwd %6, %2, %2\n\t"
+            "vpaddd %2, %1, %1"
+            : "+x"(*a), "+x"(*b), "=&x"(spread), "=&x"(product)
+            : "m"(*(const int16_t(*)[2])inputs), "x"(weightsA), "x"(weightsB));
+}
+
 // Stores the first `channels` values, at most sixteen.
 SWIFTLET_AVX2_INLINE void store_channels(int8_t *output, __m128i values, int32_t channels) {
     if (channels >= 16) {

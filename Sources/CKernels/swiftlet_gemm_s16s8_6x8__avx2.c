@@ -1,96 +1,100 @@
 #if defined(__x86_64__)
 #include "avx2.h"
 
-// Two vectors of rounded values to int16, zero point added.
-SWIFTLET_AVX2_INLINE __m256i saturated(__m256i a, __m256i b, output_range_avx2 range) {
-    return _mm256_adds_epi16(_mm256_packs_epi32(a, b), range.zeroPoint);
+// Inputs are 16-bit integers; weights are widened to them, two panels side by side, before tiles run over them:
+//   [quad][pair of inputs 0..<2][panel][output channel 0..<8][2]
+// One VPMADDWD multiplies two inputs of a pixel, spread over a register, with those of eight channels.
+enum { quad_weights = 64 };
+
+// The widened weights of one panel of a couple.
+SWIFTLET_AVX2_INLINE void widen(const int8_t *weights, intptr_t bytes, int16_t *output) {
+    // Bytes 0 and 1, or 2 and 3, of each channel to the upper halves of 16 bits.
+    const __m256i first = _mm256_broadcastsi128_si256(_mm_setr_epi8(-1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13));
+    const __m256i last = _mm256_broadcastsi128_si256(_mm_setr_epi8(-1, 2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15));
+    for (intptr_t i = 0; i < bytes; i += 32, output += quad_weights) {
+        const __m256i quad = _mm256_loadu_si256((const __m256i *)(weights + i));
+        _mm256_storeu_si256((__m256i *)output, _mm256_srai_epi16(_mm256_shuffle_epi8(quad, first), 8));
+        _mm256_storeu_si256((__m256i *)(output + 32), _mm256_srai_epi16(_mm256_shuffle_epi8(quad, last), 8));
+    }
 }
 
-// Stores eight channels, or as many as there are, of the pixels of a tile, two a register.
-SWIFTLET_AVX2_INLINE void store_pixels(
-    int8_t *output, intptr_t stride, const __m128i *pairs, const int tile, int32_t channels) {
-    if (channels >= 8) {
+// Eight int32 to int32 nearest their product with the scales. Scales are small: nothing leaves the range that converts.
+SWIFTLET_AVX2_INLINE __m256i rounded_product(__m256i sums, __m256 scales) {
+    return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sums), scales));
+}
+
+// One or two panels from `panel` on and one tile of `tile` pixels, both constants where this is inlined.
+SWIFTLET_AVX2_INLINE void gemm_panels(
+    const swiftlet_gemm_u8s8_arguments *a, const int16_t *x, const int16_t *w, int32_t firstPixel, int32_t panel,
+    output_range_avx2 range, int clamps, const int panels, const int tile) {
+    __m256i sums[2][6];
+    SWIFTLET_UNROLL
+    for (int n = 0; n < panels; n++) {
         SWIFTLET_UNROLL
-        for (int p = 0; p < tile; p += 2, output += 2 * stride) {
-            _mm_storel_epi64((__m128i *)output, pairs[p / 2]);
-            if (p + 1 < tile) _mm_storeh_pd((double *)(output + stride), _mm_castsi128_pd(pairs[p / 2]));
-        }
-        return;
+        for (int p = 0; p < tile; p++) sums[n][p] = _mm256_loadu_si256((const __m256i *)(a->bias + 8 * (panel + n)));
     }
-    SWIFTLET_UNROLL
-    for (int p = 0; p < tile; p++, output += stride) {
-        const __m128i pair = pairs[p / 2];
-        store_channels(output, p % 2 == 0 ? pair : _mm_unpackhi_epi64(pair, pair), channels);
-    }
-}
-
-// One panel and one tile: 8 output channels by `tile` pixels, a constant where this is inlined. A quad of inputs, widened,
-// is spread over a register and multiplied with four channels; the two sums of a channel are added at the end.
-SWIFTLET_AVX2_INLINE void gemm_panel(
-    const swiftlet_gemm_u8s8_arguments *a, const int16_t *x, int32_t firstPixel, int32_t panel, output_range_avx2 range,
-    int clamps, const int tile) {
-    const int8_t *w = a->weights + panel * a->panelStride;
-    const int8_t *const end = w + a->panelStride;
-    // The bias of a channel is in the first of its two sums.
-    const int32_t *const bias = a->bias + 8 * panel;
-    const __m256i bias0 = _mm256_cvtepu32_epi64(_mm_loadu_si128((const __m128i *)bias));
-    const __m256i bias1 = _mm256_cvtepu32_epi64(_mm_loadu_si128((const __m128i *)(bias + 4)));
-    __m256i sums[6][2];
-    SWIFTLET_UNROLL
-    for (int p = 0; p < tile; p++) {
-        sums[p][0] = bias0;
-        sums[p][1] = bias1;
-    }
+    const int16_t *const end = w + a->panelStride / 32 * quad_weights;
     do {
-        const __m256i w0 = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)w));
-        const __m256i w1 = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(w + 16)));
         SWIFTLET_UNROLL
-        for (int p = 0; p < tile; p++) {
-            const __m256i quad = _mm256_set1_epi64x(*(const int64_t *)(x + 4 * p));
-            sums[p][0] = _mm256_add_epi32(sums[p][0], _mm256_madd_epi16(quad, w0));
-            sums[p][1] = _mm256_add_epi32(sums[p][1], _mm256_madd_epi16(quad, w1));
+        for (int pair = 0; pair < 2; pair++) {
+            const __m256i w0 = _mm256_loadu_si256((const __m256i *)(w + 32 * pair));
+            const __m256i w1 = _mm256_loadu_si256((const __m256i *)(w + 32 * pair + 16));
+            SWIFTLET_UNROLL
+            for (int p = 0; p < tile; p++) {
+                const int16_t *two = x + 4 * p + 2 * pair;
+                if (panels > 1) {
+                    add_products(&sums[0][p], &sums[1][p], two, w0, w1);
+                } else {
+                    const __m256i inputs = _mm256_set1_epi32(*(const int32_t *)two);
+                    sums[0][p] = _mm256_add_epi32(sums[0][p], _mm256_madd_epi16(inputs, w0));
+                }
+            }
         }
-        w += 32;
+        w += quad_weights;
         x += 4 * tile;
     } while (w < end);
 
-    // Channels 0, 1, 4, 5, 2, 3, 6, 7, as the sums of pairs come.
-    const __m256 scales = _mm256_castsi256_ps(
-        _mm256_permute4x64_epi64(_mm256_loadu_si256((const __m256i *)(a->scales + 8 * panel)), 0xD8));
-    __m256i values[6];
+    const __m256 scales0 = _mm256_loadu_ps(a->scales + 8 * panel);
+    const __m256 scales1 = panels > 1 ? _mm256_loadu_ps(a->scales + 8 * panel + 8) : scales0;
+    // Of each pixel channels 0-3 and 8-11 in the lower half of the register, 4-7 and 12-15 in the upper one.
+    __m256i words[6];
     SWIFTLET_UNROLL
     for (int p = 0; p < tile; p++) {
-        const __m256 low = _mm256_castsi256_ps(sums[p][0]), high = _mm256_castsi256_ps(sums[p][1]);
-        const __m256i even = _mm256_castps_si256(_mm256_shuffle_ps(low, high, 0x88));
-        const __m256i odd = _mm256_castps_si256(_mm256_shuffle_ps(low, high, 0xDD));
-        // Scales are small: no product leaves the range that converts.
-        values[p] = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_add_epi32(even, odd)), scales));
+        const __m256i low = rounded_product(sums[0][p], scales0);
+        const __m256i high = panels > 1 ? rounded_product(sums[1][p], scales1) : low;
+        words[p] = _mm256_adds_epi16(_mm256_packs_epi32(low, high), range.zeroPoint);
     }
-    __m128i pairs[3];
+    const int32_t channels = a->channels - 8 * panel < 8 * panels ? a->channels - 8 * panel : 8 * panels;
+    int8_t *output = a->output + firstPixel * a->outputPixelStride + 8 * panel;
     SWIFTLET_UNROLL
-    for (int p = 0; p < tile; p += 4) {
-        const int left = tile - p;
-        const __m256i first = saturated(values[p], values[left > 1 ? p + 1 : p], range);
-        if (left > 2) {
-            const __m256i bytes = _mm256_packs_epi16(first, saturated(values[p + 2], values[left > 3 ? p + 3 : p + 2], range));
-            const __m128i low = _mm256_castsi256_si128(bytes), high = _mm256_extracti128_si256(bytes, 1);
-            pairs[p / 2] = _mm_unpacklo_epi16(low, high);
-            pairs[p / 2 + 1] = _mm_unpackhi_epi16(low, high);
+    for (int p = 0; p < tile; p += 2, output += 2 * a->outputPixelStride) {
+        const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+        __m256i bytes = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(words[p], words[p + 1 < tile ? p + 1 : p]), order);
+        if (clamps) bytes = _mm256_min_epi8(_mm256_max_epi8(bytes, range.lowest), range.highest);
+        const __m128i even = _mm256_castsi256_si128(bytes), odd = _mm256_extracti128_si256(bytes, 1);
+        if (panels == 1 && channels == 8) {
+            _mm_storel_epi64((__m128i *)output, even);
+            if (p + 1 < tile) _mm_storel_epi64((__m128i *)(output + a->outputPixelStride), odd);
         } else {
-            const __m128i low = _mm256_castsi256_si128(first), high = _mm256_extracti128_si256(first, 1);
-            pairs[p / 2] = _mm_packs_epi16(_mm_unpacklo_epi32(low, high), _mm_unpackhi_epi32(low, high));
+            store_channels(output, even, channels);
+            if (p + 1 < tile) store_channels(output + a->outputPixelStride, odd, channels);
         }
     }
-    if (clamps) {
-        SWIFTLET_UNROLL
-        for (int p = 0; p < tile; p += 2) {
-            pairs[p / 2] = _mm_min_epi8(
-                _mm_max_epi8(pairs[p / 2], _mm256_castsi256_si128(range.lowest)), _mm256_castsi256_si128(range.highest));
-        }
+}
+
+// All tiles by one or two panels.
+SWIFTLET_AVX2_INLINE void all_tiles(
+    const swiftlet_gemm_u8s8_arguments *a, const int16_t *w, int32_t tile, int32_t panel, output_range_avx2 range, int clamps,
+    const int panels) {
+    const int32_t first = swiftlet_tile_start(a->pixels, a->tiles, tile);
+    const int16_t *x = (const int16_t *)(a->activations + tile * a->tileStride);
+    switch (swiftlet_tile_start(a->pixels, a->tiles, tile + 1) - first) {
+#define TILE(count) \
+    case count: gemm_panels(a, x, w, first, panel, range, clamps, panels, count); break;
+        TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
+#undef TILE
+    default: break;
     }
-    store_pixels(
-        a->output + firstPixel * a->outputPixelStride + 8 * panel, a->outputPixelStride, pairs, tile,
-        a->channels - 8 * panel);
 }
 
 SWIFTLET_AVX2 void swiftlet_gemm_s16s8_6x8__avx2(const swiftlet_gemm_u8s8_arguments *a) {
@@ -98,22 +102,25 @@ SWIFTLET_AVX2 void swiftlet_gemm_s16s8_6x8__avx2(const swiftlet_gemm_u8s8_argume
     // Saturation does what clamping to the whole range would.
     const int clamps = a->lowest > -128 || a->highest < 127;
     const int32_t panels = (a->channels + 7) / 8;
-    // As many panels as stay in the nearest cache while the tiles pass by.
-    int32_t group = (int32_t)((16 << 10) / a->panelStride);
-    if (group < 1) group = 1;
+    const intptr_t quads = a->panelStride / 32;
+    int16_t *const widened = (int16_t *)a->ranges;
+    // As many couples of panels as there is room for: they stay in the nearest cache while the tiles pass by.
+    const int32_t group = 2 * (int32_t)(a->rangeStride / (2 * quads * quad_weights));
     for (int32_t firstPanel = 0; firstPanel < panels; firstPanel += group) {
         const int32_t endPanel = panels - firstPanel < group ? panels : firstPanel + group;
+        for (int32_t panel = firstPanel; panel < endPanel; panel++) {
+            widen(
+                a->weights + panel * a->panelStride, a->panelStride,
+                widened + (panel - firstPanel) / 2 * quads * quad_weights + panel % 2 * 16);
+        }
         for (int32_t tile = 0; tile < a->tiles; tile++) {
-            const int32_t first = swiftlet_tile_start(a->pixels, a->tiles, tile);
-            const int16_t *x = (const int16_t *)(a->activations + tile * a->tileStride);
-            switch (swiftlet_tile_start(a->pixels, a->tiles, tile + 1) - first) {
-#define TILE(count)                                                                                     \
-    case count:                                                                                         \
-        for (int32_t p = firstPanel; p < endPanel; p++) gemm_panel(a, x, first, p, range, clamps, count); \
-        break;
-                TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
-#undef TILE
-            default: break;
+            const int16_t *w = widened;
+            for (int32_t panel = firstPanel; panel < endPanel; panel += 2, w += quads * quad_weights) {
+                if (panel + 1 < endPanel) {
+                    all_tiles(a, w, tile, panel, range, clamps, 2);
+                } else {
+                    all_tiles(a, w, tile, panel, range, clamps, 1);
+                }
             }
         }
     }

@@ -140,9 +140,13 @@ SWIFTLET_AVX2_INLINE void multiply(
             const __m256i w1 = _mm256_loadu_si256((const __m256i *)(weights + 32 * pair + 16));
 #pragma clang loop unroll(full)
             for (int t = 0; t < tiles; t++) {
-                const __m256i x = _mm256_set1_epi32(*(const int32_t *)(inputs + 16 * t + 2 * pair));
-                acc[0][t] = _mm256_add_epi32(acc[0][t], _mm256_madd_epi16(x, w0));
-                if (panels > 1) acc[1][t] = _mm256_add_epi32(acc[1][t], _mm256_madd_epi16(x, w1));
+                const int16_t *two = inputs + 16 * t + 2 * pair;
+                if (panels > 1) {
+                    add_products(&acc[0][t], &acc[1][t], two, w0, w1);
+                } else {
+                    const __m256i x = _mm256_set1_epi32(*(const int32_t *)two);
+                    acc[0][t] = _mm256_add_epi32(acc[0][t], _mm256_madd_epi16(x, w0));
+                }
             }
         }
         weights += 256;

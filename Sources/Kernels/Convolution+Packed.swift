@@ -26,9 +26,10 @@ extension Convolution {
         let rowsOffset: Int
         /// Offset of the int32 that a weight offset adds to each pixel of a block.
         let pixelBiasOffset: Int
-        /// Offset of what the micro-kernel notes of the inputs of each tile.
+        /// Offset of what the micro-kernel notes of the inputs of each tile; for 16-bit inputs, of the widened weights of
+        /// some panels.
         let rangesOffset: Int
-        /// Bytes from one tile's notes to the next.
+        /// Bytes from one tile's notes to the next; for 16-bit inputs, of all that is there.
         let rangeStride: Int
         /// Offset of the packed tiles.
         let packedOffset: Int
@@ -50,9 +51,14 @@ extension Convolution {
             rowsOffset = align(g.inputChannelsPerGroup + Packing.readAheadBytes)
             pixelBiasOffset = rowsOffset + align(g.taps * tile * 8)
             rangesOffset = pixelBiasOffset + align(blockPixels * 4)
-            rangeStride = 32 * limitChunks(depth) + 32
             let tiles = (blockPixels + tile - 1) / tile
-            packedOffset = rangesOffset + align(tiles * rangeStride)
+            if form == .int16 {
+                rangeStride = max(16 << 10, 4 * Packing.panelWidth * depth * Packing.quadWidth)
+                packedOffset = rangesOffset + rangeStride
+            } else {
+                rangeStride = 32 * limitChunks(depth) + 32
+                packedOffset = rangesOffset + align(tiles * rangeStride)
+            }
             // The sums of a tile are read ahead of its end.
             byteCount = packedOffset + tiles * tileStride + 64
         }
@@ -61,13 +67,12 @@ extension Convolution {
         func tiles(_ pixels: Int) -> Int { (pixels + tile - 1) / tile }
     }
 
-    /// Whether inputs packed as 16-bit integers beat inputs packed as bytes, as measured on AVX2: for very short filters, for
-    /// first layers, whose inputs are large everywhere, and for a few pixels, which don't pay for looking at the weights.
+    /// Whether inputs packed as 16-bit integers beat inputs packed as bytes, as measured on AVX2: for very short filters and
+    /// for first layers, whose inputs are large everywhere.
     static func wantsInt16(_ g: ConvolutionGeometry, _ traits: Packing.WeightTraits) -> Bool {
         let layout = PackedLayout(g, .int16)
         let inputs = layout.depth * Packing.quadWidth
-        return !traits.hasOffset && traits.hasSmallScales
-            && (inputs <= (traits.hasSignedInputs ? 28 : 32) || g.outputPixels < 4 || (layout.isFlat && inputs <= 256))
+        return !traits.hasOffset && traits.hasSmallScales && inputs <= (layout.isFlat ? 256 : 32)
     }
 
     /// Groups of quads whose limits lie together.
@@ -275,7 +280,8 @@ extension Convolution {
             tiles: Int32(packedLayout.tiles(pixels.count)), channels: Int32(channels),
             zeroPoint: a.epilogue.output.zeroPoint, lowest: a.epilogue.output.lowest,
             highest: a.epilogue.output.highest,
-            movesInputs: Packing.WeightTraits.areSigned(zeroPoint: a.inputZeroPoint) ? 1 : 0)
+            // Behind a ReLU the least input is the zero point, which is low; else it may lie anywhere.
+            movesInputs: a.inputZeroPoint >= -112 ? 1 : 0)
         kernel.markExecuted()
         kernel.entry.pointee.function.gemm_u8s8(&arguments)
         a.epilogue.finish(

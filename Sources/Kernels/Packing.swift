@@ -83,7 +83,7 @@ public enum Packing {
             + input % quadWidth
     }
 
-    /// What kernel selection needs to know of int8 weights and their inputs.
+    /// What packing found out about int8 weights; kernel selection needs it.
     public struct WeightTraits: Sendable, Equatable {
         /// Whether a weight is -128: NEON's 16-bit pair sums need [-127, 127].
         public var containsMinus128: Bool
@@ -93,21 +93,15 @@ public enum Packing {
         public var hasSmallScales: Bool
         /// The largest sum of absolute weights of an output channel; nil where it isn't known.
         public var largestFilterSum: Int?
-        /// Whether inputs lie on both sides of their zero point: `areSigned(zeroPoint:)`.
-        public var hasSignedInputs: Bool
         public init(
             containsMinus128: Bool = false, hasOffset: Bool = false, hasSmallScales: Bool = false,
-            largestFilterSum: Int? = nil, hasSignedInputs: Bool = false
+            largestFilterSum: Int? = nil
         ) {
             self.containsMinus128 = containsMinus128
             self.hasOffset = hasOffset
             self.hasSmallScales = hasSmallScales
             self.largestFilterSum = largestFilterSum
-            self.hasSignedInputs = hasSignedInputs
         }
-
-        /// Whether inputs with this zero point lie on both sides of it; behind a ReLU they lie above.
-        public static func areSigned(zeroPoint: Int8) -> Bool { zeroPoint >= -112 }
 
         /// Whether no accumulator of `g` times its scale leaves ±2^30.
         /// - Parameters:

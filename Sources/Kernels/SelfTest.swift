@@ -452,7 +452,6 @@ struct KernelTest {
         if choosesKernels {
             var traits = packed.traits
             traits.hasOffset = weightOffset != 0
-            traits.hasSignedInputs = Packing.WeightTraits.areSigned(zeroPoint: zeroPoint)
             traits.hasSmallScales = Packing.WeightTraits.areSmall(
                 scales: scales.reduce(0) { max($0, $1) }, biases: packedBias.reduce(0) { max($0, $1.magnitude) }, g)
             if !kernels.needsFilterSums(g) { traits.largestFilterSum = nil }

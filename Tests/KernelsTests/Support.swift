@@ -90,7 +90,6 @@ struct ConvolutionCase {
         let output = Guarded(byteCount: g.outputPixels * g.outputChannels)
         var traits = packed.traits
         traits.hasOffset = weightOffset != 0
-        traits.hasSignedInputs = Packing.WeightTraits.areSigned(zeroPoint: inputZeroPoint)
         traits.hasSmallScales =
             tellsOfSmallScales
             && Packing.WeightTraits.areSmall(

@@ -90,8 +90,7 @@ extension IntegerConvolution {
         }
         var traits = Traits(
             containsMinus128: lowest == -128, hasOffset: weightOffset != 0,
-            hasSmallScales: Traits.areSmall(scales: largestScale, biases: largestBias, geometry),
-            hasSignedInputs: Traits.areSigned(zeroPoint: Int8(truncatingIfNeeded: inputZeroPoint)))
+            hasSmallScales: Traits.areSmall(scales: largestScale, biases: largestBias, geometry))
         if kernels.needsFilterSums(geometry) {
             traits.largestFilterSum = Packing.largestFilterSum(geometry, packed: packed)
         }
