@@ -36,6 +36,11 @@ SWIFTLET_AVX2_INLINE __m256i scaled(__m256i accumulators, __m256 scales) {
     return rounded(_mm256_mul_ps(_mm256_cvtepi32_ps(accumulators), scales));
 }
 
+// The same where scales are small: no product leaves the range that converts.
+SWIFTLET_AVX2_INLINE __m256i rounded_product(__m256i accumulators, __m256 scales) {
+    return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(accumulators), scales));
+}
+
 // Four vectors of rounded values to int8, in the lane order of two PACKS.
 SWIFTLET_AVX2_INLINE __m256i packed(__m256i a, __m256i b, __m256i c, __m256i d, output_range_avx2 range) {
     const __m256i ab = _mm256_adds_epi16(_mm256_packs_epi32(a, b), range.zeroPoint);

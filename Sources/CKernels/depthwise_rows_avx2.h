@@ -45,10 +45,7 @@ SWIFTLET_AVX2_INLINE tap_pair weight_pair(const int8_t *block, int first, int se
 SWIFTLET_AVX2_INLINE __m256i requantized(
     __m256i low, __m256i high, const __m256 *scaleLow, const __m256 *scaleHigh, __m256i zeroPoint) {
     return _mm256_adds_epi16(
-        _mm256_packs_epi32(
-            _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(low), *scaleLow)),
-            _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(high), *scaleHigh))),
-        zeroPoint);
+        _mm256_packs_epi32(rounded_product(low, *scaleLow), rounded_product(high, *scaleHigh)), zeroPoint);
 }
 
 typedef struct {

@@ -20,8 +20,13 @@ SWIFTLET_AVX2_INLINE void store_panel(
     const swiftlet_gemm_u8s8_arguments *a, __m256i *sums, int32_t firstPixel, int32_t panel, output_range_avx2 range,
     const int pixels) {
     const __m256 scales = _mm256_loadu_ps(a->scales + 8 * panel);
-    SWIFTLET_UNROLL
-    for (int p = 0; p < pixels; p++) sums[p] = scaled(sums[p], scales);
+    if (a->hasSmallScales) {
+        SWIFTLET_UNROLL
+        for (int p = 0; p < pixels; p++) sums[p] = rounded_product(sums[p], scales);
+    } else {
+        SWIFTLET_UNROLL
+        for (int p = 0; p < pixels; p++) sums[p] = scaled(sums[p], scales);
+    }
     const int32_t channels = a->channels - 8 * panel;
     SWIFTLET_UNROLL
     for (int p = 0; p < pixels; p += 4) {

@@ -18,11 +18,6 @@ SWIFTLET_AVX2_INLINE void widen(const int8_t *weights, intptr_t bytes, int16_t *
     }
 }
 
-// Eight int32 to int32 nearest their product with the scales. Scales are small: nothing leaves the range that converts.
-SWIFTLET_AVX2_INLINE __m256i rounded_product(__m256i sums, __m256 scales) {
-    return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sums), scales));
-}
-
 // One or two panels from `panel` on and one tile of `tile` pixels, both constants where this is inlined.
 SWIFTLET_AVX2_INLINE void gemm_panels(
     const swiftlet_gemm_u8s8_arguments *a, const int16_t *x, const int16_t *w, int32_t firstPixel, int32_t panel,

@@ -281,7 +281,7 @@ extension Convolution {
             zeroPoint: a.epilogue.output.zeroPoint, lowest: a.epilogue.output.lowest,
             highest: a.epilogue.output.highest,
             // Behind a ReLU the least input is the zero point, which is low; else it may lie anywhere.
-            movesInputs: a.inputZeroPoint >= -112 ? 1 : 0)
+            movesInputs: a.inputZeroPoint >= -112 ? 1 : 0, hasSmallScales: hasSmallScales ? 1 : 0)
         kernel.markExecuted()
         kernel.entry.pointee.function.gemm_u8s8(&arguments)
         a.epilogue.finish(

@@ -64,6 +64,8 @@ public struct Convolution: Sendable {
     let packedLayout: PackedLayout
     let tileLayout: TileLayout
     let winogradBlockLayout: WinogradBlockLayout?
+    /// What `Packing.WeightTraits` told.
+    let hasSmallScales: Bool
     /// Set where Winograd's transform computes it.
     let winogradLayout: WinogradLayout?
 
@@ -74,6 +76,7 @@ public struct Convolution: Sendable {
         layout = ScratchLayout(geometry)
         tileLayout = TileLayout(geometry)
         packKernel = kernels.tilePack
+        hasSmallScales = traits.hasSmallScales
         winogradBlockLayout = WinogradBlockLayout(geometry)
         let winograd = Convolution.winogradLayout(geometry, traits: traits, kernels: kernels)
         winogradLayout = winograd

@@ -449,15 +449,16 @@ struct KernelTest {
             padding: 0)
         let packedScales = Packing.packPerChannel(g, scales, padding: 0)
         let prepared: Convolution
+        let areSmall = Packing.WeightTraits.areSmall(
+            scales: scales.reduce(0) { max($0, $1) }, biases: packedBias.reduce(0) { max($0, $1.magnitude) }, g)
         if choosesKernels {
             var traits = packed.traits
             traits.hasOffset = weightOffset != 0
-            traits.hasSmallScales = Packing.WeightTraits.areSmall(
-                scales: scales.reduce(0) { max($0, $1) }, biases: packedBias.reduce(0) { max($0, $1.magnitude) }, g)
+            traits.hasSmallScales = areSmall
             if !kernels.needsFilterSums(g) { traits.largestFilterSum = nil }
             prepared = Convolution(g, traits: traits, kernels: kernels)
         } else {
-            prepared = Convolution(g, testing: kernel, kernels: kernels)
+            prepared = Convolution(g, testing: kernel, hasSmallScales: areSmall, kernels: kernels)
         }
         let outputCount = g.outputPixels * outputStride
         var output = [Int8](repeating: 99, count: outputCount + Packing.readAheadBytes)
@@ -803,9 +804,10 @@ struct KernelTest {
 
 extension Convolution {
     /// A convolution that runs `kernel` on every tile, whatever selection would choose.
-    init(_ geometry: ConvolutionGeometry, testing kernel: Kernel, kernels: KernelSet) {
+    init(_ geometry: ConvolutionGeometry, testing kernel: Kernel, hasSmallScales: Bool, kernels: KernelSet) {
         self.geometry = geometry
         self.kernels = kernels
+        self.hasSmallScales = hasSmallScales
         layout = ScratchLayout(geometry)
         winogradBlockLayout = WinogradBlockLayout(geometry)
         switch kernel.family {

@@ -118,9 +118,9 @@ typedef struct {
 // On AVX2 the kernel first takes the range of each tile's inputs: what it needs is kept in `ranges`, rangeStride bytes a
 // tile, 32 * (quads / 64, rounded up) + 32; with `movesInputs` the packed inputs lose the least one of their tile.
 // The kernels with VPDPBUSD take all weights and inputs as they are: weightSums, limits and ranges null.
-// gemm_s16s8 takes inputs of pack_s16, neither weightSums nor limits, the bias as it is, pixelBias null, scales that take no
-// accumulator out of ±2^30 (Packing.WeightTraits.areSmall); it widens the weights of some panels into `ranges`, which has
-// rangeStride bytes, at least 4 * panelStride.
+// hasSmallScales: no accumulator times its scale leaves ±2^30 (Packing.WeightTraits.areSmall).
+// gemm_s16s8 takes inputs of pack_s16, neither weightSums nor limits, the bias as it is, pixelBias null, small scales; it
+// widens the weights of some panels into `ranges`, which has rangeStride bytes, at least 4 * panelStride.
 typedef struct {
     uint8_t *activations;
     intptr_t tileStride;
@@ -143,6 +143,7 @@ typedef struct {
     int32_t lowest;
     int32_t highest;
     int32_t movesInputs;
+    int32_t hasSmallScales;
 } swiftlet_gemm_u8s8_arguments;
 
 // Packs int8 inputs for the kernels of family gemmpacked_s8 and gemmchain_s8 of the same instruction set, whose files say
