@@ -4,9 +4,10 @@ import XCTest
 @testable import Kernels
 
 final class SelfTestTests: XCTestCase {
+    /// As many cases as there are input zero points: the number of a case is its convolution's.
     func testEveryRunnableKernelEqualsTheReference() {
         var passed = 0
-        let isGood = selfTestAllKernels(features: modelledFeatures, cases: 64) { kernel, outcome in
+        let isGood = selfTestAllKernels(features: modelledFeatures, cases: 256) { kernel, outcome in
             switch outcome {
             case .passed: passed += 1
             case .failed(let number): XCTFail("\(kernel.name) differs from the reference in case \(number)")
@@ -24,8 +25,8 @@ final class SelfTestTests: XCTestCase {
 
     func testConvolutionsWithTheKernelsOfEveryInstructionSet() {
         var passed = 0
-        let isGood = selfTestConvolutions(features: modelledFeatures, cases: 64, seed: 5) { isa, outcome in
-            if outcome == .passed(cases: 64) { passed += 1 } else { XCTFail("\(isa.text): \(outcome)") }
+        let isGood = selfTestConvolutions(features: modelledFeatures, cases: 256, seed: 5) { isa, outcome in
+            if outcome == .passed(cases: 256) { passed += 1 } else { XCTFail("\(isa.text): \(outcome)") }
         }
         XCTAssertTrue(isGood)
         XCTAssertEqual(passed, ISA.allCases.filter(modelledFeatures.supports).count)
