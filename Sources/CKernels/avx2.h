@@ -88,3 +88,13 @@ SWIFTLET_AVX2_INLINE void store_channels(int8_t *output, __m128i values, int32_t
     }
     if (channels & 1) *output = (int8_t)rest;
 }
+
+// Stores the first `count` values, all of them where there are no fewer.
+SWIFTLET_AVX2_INLINE void store_values(int8_t *output, __m256i values, intptr_t count) {
+    if (count >= 32) {
+        _mm256_storeu_si256((__m256i *)output, values);
+        return;
+    }
+    store_channels(output, _mm256_castsi256_si128(values), (int32_t)count);
+    if (count > 16) store_channels(output + 16, _mm256_extracti128_si256(values, 1), (int32_t)count - 16);
+}

@@ -23,18 +23,8 @@ SWIFTLET_AVX2 void swiftlet_add_s8_1x32__avx2(const swiftlet_add_s8_arguments *a
     if (arguments->bIsScalar) memset(scalar, arguments->b[0], sizeof scalar);
 
     for (intptr_t i = 0; i < arguments->count; i += 32) {
-        const intptr_t count = arguments->count - i;
         const int8_t *a = arguments->a + i;
         const int8_t *b = arguments->bIsScalar ? scalar : arguments->b + i;
-        int8_t tailA[32], tailB[32];
-        if (count < 32) {
-            memset(tailA, 0, sizeof tailA);
-            memset(tailB, 0, sizeof tailB);
-            memcpy(tailA, a, (size_t)count);
-            memcpy(tailB, b, (size_t)count);
-            a = tailA;
-            b = tailB;
-        }
         const __m256i bytes = _mm256_permutevar8x32_epi32(
             packed(
                 sum8(a, aZeroPoint, aMultiplier, b, bZeroPoint, bMultiplier),
@@ -42,12 +32,7 @@ SWIFTLET_AVX2 void swiftlet_add_s8_1x32__avx2(const swiftlet_add_s8_arguments *a
                 sum8(a + 16, aZeroPoint, aMultiplier, b + 16, bZeroPoint, bMultiplier),
                 sum8(a + 24, aZeroPoint, aMultiplier, b + 24, bZeroPoint, bMultiplier), range),
             order);
-        if (count >= 32) {
-            _mm256_storeu_si256((__m256i *)(arguments->output + i), bytes);
-        } else {
-            _mm256_storeu_si256((__m256i *)tailA, bytes);
-            memcpy(arguments->output + i, tailA, (size_t)count);
-        }
+        store_values(arguments->output + i, bytes, arguments->count - i);
     }
 }
 #endif

@@ -23,15 +23,7 @@ SWIFTLET_AVX2 void swiftlet_maximum_s8_1x32__avx2(const swiftlet_maximum_s8_argu
                 maximum = _mm256_max_epi8(maximum, _mm256_loadu_si256((const __m256i *)values));
             }
         }
-        const int32_t channels = a->channels - c;
-        if (channels >= 32) {
-            _mm256_storeu_si256((__m256i *)(a->output + c), maximum);
-        } else {
-            store_channels(a->output + c, _mm256_castsi256_si128(maximum), channels);
-            if (channels > 16) {
-                store_channels(a->output + c + 16, _mm256_extracti128_si256(maximum, 1), channels - 16);
-            }
-        }
+        store_values(a->output + c, maximum, a->channels - c);
     }
 }
 #endif

@@ -36,16 +36,6 @@ SWIFTLET_AVX2_INLINE __m256i entries(const table_rows *all, __m256i input) {
     return _mm256_blendv_epi8(other, negative, input);
 }
 
-// Stores the first `count` values.
-SWIFTLET_AVX2_INLINE void store_entries(int8_t *output, __m256i values, intptr_t count) {
-    if (count >= 32) {
-        _mm256_storeu_si256((__m256i *)output, values);
-        return;
-    }
-    store_channels(output, _mm256_castsi256_si128(values), (int32_t)count);
-    if (count > 16) store_channels(output + 16, _mm256_extracti128_si256(values, 1), (int32_t)count - 16);
-}
-
 SWIFTLET_AVX2 void swiftlet_table_s8_1x64__avx2(const swiftlet_table_s8_arguments *a) {
     const table_rows rows = table_rows_of(a->table);
     const int8_t *input = a->input;
@@ -69,11 +59,11 @@ SWIFTLET_AVX2 void swiftlet_table_s8_1x64__avx2(const swiftlet_table_s8_argument
             const __m256i second = _mm256_loadu_si256((const __m256i *)(input + i + 32));
             const __m256i low = entries(&rows, first), high = entries(&rows, second);
             _mm256_storeu_si256((__m256i *)(output + i), low);
-            store_entries(output + i + 32, high, a->count - i - 32);
+            store_values(output + i + 32, high, a->count - i - 32);
         }
         if (i < a->count) {
             const __m256i values = entries(&rows, _mm256_loadu_si256((const __m256i *)(input + i)));
-            store_entries(output + i, values, a->count - i);
+            store_values(output + i, values, a->count - i);
         }
     }
 }

@@ -48,7 +48,7 @@ public enum Broadcast: UInt8, Sendable {
 
 /// Where the operands of an int8 elementwise operation over `pixels` × `channels` values lie. Strides are in bytes from
 /// pixel to pixel; `bPixelStride` counts where `broadcast` is `.none` or `.perPixel`. The output may be an operand of
-/// the same stride.
+/// the same stride. Operands are followed by `Packing.readAheadBytes` readable bytes.
 public struct ElementwiseOperands {
     public var a: UnsafePointer<Int8>
     public var aPixelStride: Int
@@ -97,7 +97,8 @@ public struct ElementwiseOperands {
         let share = part.range(of: pixels)
         if isContiguous && broadcast == .perChannel && 2 * channels <= ElementwiseOperands.patternBytes && share.count > 1 {
             // A short pixel of channels, repeated: fewer and longer runs.
-            withUnsafeTemporaryAllocation(of: Int8.self, capacity: ElementwiseOperands.patternBytes) { pattern in
+            let capacity = ElementwiseOperands.patternBytes + Packing.readAheadBytes
+            withUnsafeTemporaryAllocation(of: Int8.self, capacity: capacity) { pattern in
                 let base = pattern.baseAddress.unsafelyUnwrapped
                 let repeats = min(share.count, ElementwiseOperands.patternBytes / channels)
                 for i in 0..<repeats { (base + i * channels).initialize(from: b, count: channels) }

@@ -332,7 +332,7 @@ typedef struct {
 } swiftlet_depthwise_rows_s8_arguments;
 
 // output[i] = quantizedStep(Float(a[i] - aZeroPoint) * aMultiplier + Float(b[j] - bZeroPoint) * bMultiplier),
-// j = bIsScalar ? 0 : i. The output may be one of the inputs.
+// j = bIsScalar ? 0 : i. The output may be one of the inputs, which are read up to 31 bytes past their ends.
 typedef struct {
     const int8_t *a;
     const int8_t *b;
