@@ -48,6 +48,14 @@ SWIFTLET_AVX2_INLINE __m256i packed(__m256i a, __m256i b, __m256i c, __m256i d, 
     return _mm256_min_epi8(_mm256_max_epi8(_mm256_packs_epi16(ab, cd), range.lowest), range.highest);
 }
 
+// Inputs 0 and 1 (`pair` 0), or 2 and 3, of a quad of weights of eight channels, as int16.
+SWIFTLET_AVX2_INLINE __m256i widened_pair(__m256i quad, const int pair) {
+    // The bytes to the upper halves of 16 bits.
+    const __m128i order = pair == 0 ? _mm_setr_epi8(-1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13)
+                                    : _mm_setr_epi8(-1, 2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15);
+    return _mm256_srai_epi16(_mm256_shuffle_epi8(quad, _mm256_broadcastsi128_si256(order)), 8);
+}
+
 // Adds the products of two int16, spread over a register, with those of eight channels to the sums of these, for two
 // sets of channels. In assembly because twelve sums, two weights and two temporaries are all registers there are, and the
 // compiler, left to order this, spills some.

@@ -8,13 +8,10 @@ enum { quad_weights = 64 };
 
 // The widened weights of one panel of a couple.
 SWIFTLET_AVX2_INLINE void widen(const int8_t *weights, intptr_t bytes, int16_t *output) {
-    // Bytes 0 and 1, or 2 and 3, of each channel to the upper halves of 16 bits.
-    const __m256i first = _mm256_broadcastsi128_si256(_mm_setr_epi8(-1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13));
-    const __m256i last = _mm256_broadcastsi128_si256(_mm_setr_epi8(-1, 2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15));
     for (intptr_t i = 0; i < bytes; i += 32, output += quad_weights) {
         const __m256i quad = _mm256_loadu_si256((const __m256i *)(weights + i));
-        _mm256_storeu_si256((__m256i *)output, _mm256_srai_epi16(_mm256_shuffle_epi8(quad, first), 8));
-        _mm256_storeu_si256((__m256i *)(output + 32), _mm256_srai_epi16(_mm256_shuffle_epi8(quad, last), 8));
+        _mm256_storeu_si256((__m256i *)output, widened_pair(quad, 0));
+        _mm256_storeu_si256((__m256i *)(output + 32), widened_pair(quad, 1));
     }
 }
 

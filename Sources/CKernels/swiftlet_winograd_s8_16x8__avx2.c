@@ -87,12 +87,8 @@ SWIFTLET_AVX2_INLINE void input_tile(
 // values apart.
 SWIFTLET_AVX2_INLINE void panel_weights(
     const int8_t *weights, intptr_t tapStride, int32_t quads, int16_t *output, intptr_t stride) {
-    // Bytes 0 and 1, or 2 and 3, of each channel to the upper half of 16 bits.
-    const __m256i pairs[2] = {
-        _mm256_broadcastsi128_si256(_mm_setr_epi8(-1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13)),
-        _mm256_broadcastsi128_si256(_mm_setr_epi8(-1, 2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15)),
-    };
     for (int32_t q = 0; q < quads; q++) {
+#pragma clang loop unroll(full)
         for (int pair = 0; pair < 2; pair++) {
             __m256i columns[6][3];
 #pragma clang loop unroll(full)
@@ -102,7 +98,7 @@ SWIFTLET_AVX2_INLINE void panel_weights(
                 for (int y = 0; y < 3; y++) {
                     const __m256i w =
                         _mm256_loadu_si256((const __m256i *)(weights + (3 * y + x) * tapStride + 32 * q));
-                    column[y] = _mm256_srai_epi16(_mm256_shuffle_epi8(w, pairs[pair]), 8);
+                    column[y] = widened_pair(w, pair);
                 }
                 transform_weights(column, t);
 #pragma clang loop unroll(full)

@@ -63,6 +63,9 @@ extension Convolution {
             byteCount = packedOffset + tiles * tileStride + 64
         }
 
+        /// Whether the filter is one that 16-bit inputs suit.
+        var suitsInt16: Bool { depth * Packing.quadWidth <= (isFlat ? 256 : 32) }
+
         /// Tiles of a block.
         func tiles(_ pixels: Int) -> Int { (pixels + tile - 1) / tile }
     }
@@ -70,9 +73,7 @@ extension Convolution {
     /// Whether inputs packed as 16-bit integers beat inputs packed as bytes, as measured on AVX2: for very short filters and
     /// for first layers, whose inputs are large everywhere.
     static func wantsInt16(_ g: ConvolutionGeometry, _ traits: Packing.WeightTraits) -> Bool {
-        let layout = PackedLayout(g, .int16)
-        let inputs = layout.depth * Packing.quadWidth
-        return !traits.hasOffset && traits.hasSmallScales && inputs <= (layout.isFlat ? 256 : 32)
+        !traits.hasOffset && traits.hasSmallScales && PackedLayout(g, .int16).suitsInt16
     }
 
     /// Groups of quads whose limits lie together.

@@ -119,12 +119,13 @@ public struct Convolution: Sendable {
     /// planned ahead.
     public static func scratchByteCount(_ geometry: ConvolutionGeometry) -> Int {
         let rows = ScratchLayout(geometry).byteCount
+        let int16 = PackedLayout(geometry, .int16)
         let blocks = WinogradBlockLayout(geometry).map { $0.isFaster ? $0.byteCount : 0 } ?? 0
         return geometry.isDepthwise
             ? rows
             : max(
-                rows, PackedLayout(geometry, .uint8).byteCount, PackedLayout(geometry, .int16).byteCount, TileLayout(geometry).byteCount,
-                WinogradLayout(geometry)?.byteCount ?? 0, blocks)
+                rows, PackedLayout(geometry, .uint8).byteCount, int16.suitsInt16 ? int16.byteCount : 0,
+                TileLayout(geometry).byteCount, WinogradLayout(geometry)?.byteCount ?? 0, blocks)
     }
 
     /// Computes one part of the output. Parts may run at the same time, each with its own scratch.

@@ -466,7 +466,9 @@ struct KernelTest {
         let scratch = UnsafeMutableRawPointer.allocate(
             byteCount: choosesKernels
                 ? Convolution.scratchByteCount(g)
-                : max(Convolution.scratchByteCount(g), prepared.winogradBlockLayout?.byteCount ?? 0), alignment: 64)
+                : max(
+                    Convolution.scratchByteCount(g), prepared.winogradBlockLayout?.byteCount ?? 0,
+                    prepared.packedLayout.byteCount), alignment: 64)
         let preparation = UnsafeMutableRawPointer.allocate(byteCount: prepared.preparedByteCount, alignment: 64)
         defer {
             scratch.deallocate()

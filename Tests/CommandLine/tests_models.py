@@ -433,6 +433,7 @@ def bench(tool):
     inspected = tool.passes("inspect", tool.gauge(), "--json").json()
     equal([layer["name"] for layer in facts["layers"]], [layer["name"] for layer in inspected["layers"]], "layers")
     text = tool.passes(*words, "--layers").out
+    assert "  input: picture\n" in text, text
     assert "GMAC/s over" in text and "timing them costs" in text and inspected["layers"][0]["name"] in text, text
     assert "layer " not in tool.passes(*words).out
     equal(facts["input"], "picture", "input")

@@ -117,7 +117,7 @@ typedef struct {
 // as scan_s8 made them; pixelBias null or one per pixel; otherwise as swiftlet_gemm_s8_arguments.
 // On AVX2 the kernel first takes the range of each tile's inputs: what it needs is kept in `ranges`, rangeStride bytes a
 // tile, 32 * (quads / 64, rounded up) + 32; with `movesInputs` the packed inputs lose the least one of their tile.
-// The kernels with VPDPBUSD take all weights and inputs as they are: weightSums, limits and ranges null.
+// The kernels with VPDPBUSD take all weights and inputs as they are: weightSums and limits null, ranges not used.
 // hasSmallScales: no accumulator times its scale leaves ±2^30 (Packing.WeightTraits.areSmall).
 // gemm_s16s8 takes inputs of pack_s16, neither weightSums nor limits, the bias as it is, pixelBias null, small scales; it
 // widens the weights of some panels into `ranges`, which has rangeStride bytes, at least 4 * panelStride.

@@ -36,7 +36,7 @@ let benchCommand = Command(
         """,
         """
         --bursts is for a harness that lets several runtimes take turns (tools/bench/peers). The first line of standard
-        output is a JSON object: load_ms (map, check, ready), first_ms (first inference), baseline_bytes and
+        output is a JSON object: load_ms (map, check, ready), first_ms (first inference, on noise), baseline_bytes and
         resident_bytes (resident memory before loading and after the first inference), macs. Then every line N is answered
         with {"ns": [N times]}. Each time includes putting the input in place. The end of standard input ends it.
         """,
@@ -73,7 +73,7 @@ let benchCommand = Command(
     let peaks = arguments.flag("--layers") ? layerPeaks(session, operations.count) : []
     if arguments.flag("--json") {
         var facts: [String: Any] = [
-            "file": arguments.positionals[0], "input": input.name, "threads": session.threadCount, "runs": times.count, "median_ms": Double(median) / 1e6,
+            "file": arguments.positionals[0], "input": input.name(for: nest), "threads": session.threadCount, "runs": times.count, "median_ms": Double(median) / 1e6,
             "p90_ms": Double(percentile(times, 90)) / 1e6, "p99_ms": Double(percentile(times, 99)) / 1e6, "macs": macs,
             "gmac_per_s": Double(macs) / Double(max(1, median)), "timing_overhead_share": overhead,
             "layer_sum_share": covered,
@@ -97,6 +97,7 @@ let benchCommand = Command(
     Console.print(
         "  median \(Format.duration(median))   p90 \(Format.duration(percentile(times, 90)))   p99 \(Format.duration(percentile(times, 99)))")
     Console.print("  \(Format.fixed(Double(macs) / Double(max(1, median)), decimals: 2)) GMAC/s over \(Format.fixed(Double(macs) / 1e6, decimals: 1)) MMAC")
+    Console.print("  input: \(input.name(for: nest))")
     Console.print(
         "  layers add up to \(Format.percent(covered)) of a run; timing them costs \(Format.percent(overhead))")
     guard arguments.flag("--layers") else { return }

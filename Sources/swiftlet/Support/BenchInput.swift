@@ -29,13 +29,19 @@ enum BenchInput {
         }
     }
 
-    /// For reports.
-    var name: String {
+    /// What `nest` gets, for reports: "picture" where an input of it is one.
+    func name(for nest: Model) -> String {
         switch self {
-        case .picture: return "picture"
+        case .picture: return nest.plan.inputs.contains(where: BenchInput.takesPicture) ? "picture" : "noise"
         case .noise: return "noise"
         case .tensors: return "files"
         }
+    }
+
+    private static func takesPicture(_ port: PortDescriptor) -> Bool {
+        let shape = port.storedShape
+        return shape.count == 4 && shape[0] == 1 && (1...4).contains(shape[3]) && min(shape[1], shape[2]) >= 8
+            && (port.storedType == .int8 || port.storedType == .float32)
     }
 
     /// The stored bytes of each input of `nest`.
@@ -46,10 +52,8 @@ enum BenchInput {
             return try ports.map { try $0.stored(tensors[$0.name]!, subject: "input \"\($0.name)\"") }
         }
         return try ports.map { port in
-            let shape = port.storedShape
-            if case .picture = self, shape.count == 4, shape[0] == 1, (1...4).contains(shape[3]),
-                min(shape[1], shape[2]) >= 8, port.storedType == .int8 || port.storedType == .float32
-            {
+            if case .picture = self, BenchInput.takesPicture(port) {
+                let shape = port.storedShape
                 return SamplePicture(height: shape[1], width: shape[2], channels: shape[3], seed: 1).stored(port, in: nest)
             }
             var noise = [UInt8](repeating: 0, count: port.elementCount * port.storedType.byteCount)
