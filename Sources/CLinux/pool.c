@@ -21,8 +21,8 @@ typedef struct {
     _Alignas(64) swiftlet_pool *pool;
     pthread_t thread;
     int32_t number;
-    // Whether somebody runs or ran the job's part of this number.
-    _Atomic int32_t is_taken;
+    // Parts of the job that the thread owns and nobody took yet: the first in the lower half, the end in the upper.
+    _Atomic uint64_t untaken;
 } member;
 
 struct swiftlet_pool {
@@ -86,12 +86,30 @@ static uint64_t await_job(swiftlet_pool *pool, uint32_t seen) {
     }
 }
 
-// Runs parts until none is left: the thread's own, then those whose owners did not come yet.
+static inline uint64_t range_of_parts(uint32_t first, uint32_t end) { return (uint64_t)end << 32 | first; }
+
+// Takes a part of `owner`, its first or its last; -1 where none is left.
+static int32_t take_part(member *owner, int takes_first) {
+    uint64_t untaken = atomic_load_explicit(&owner->untaken, memory_order_relaxed);
+    for (;;) {
+        const uint32_t first = (uint32_t)untaken, end = (uint32_t)(untaken >> 32);
+        if (first == end) return -1;
+        const uint64_t rest = takes_first ? range_of_parts(first + 1, end) : range_of_parts(first, end - 1);
+        if (atomic_compare_exchange_weak_explicit(
+                &owner->untaken, &untaken, rest, memory_order_relaxed, memory_order_relaxed))
+            return (int32_t)(takes_first ? first : end - 1);
+    }
+}
+
+// Runs parts until none is left: the thread's own, then what others did not come to.
 static void run_parts(swiftlet_pool *pool, int32_t thread) {
+    int32_t part, previous = -1;
     for (int32_t i = 0; i < pool->threads; i++) {
-        const int32_t part = (thread + i) % pool->threads;
-        if (part < pool->parts && !atomic_exchange_explicit(&pool->members[part].is_taken, 1, memory_order_relaxed))
-            pool->function(pool->context, part, pool->parts, thread);
+        member *owner = &pool->members[(thread + i) % pool->threads];
+        while ((part = take_part(owner, i == 0)) >= 0) {
+            pool->function(pool->context, part, pool->parts, thread, previous);
+            previous = part;
+        }
     }
 }
 
@@ -203,14 +221,17 @@ static void await_finished(swiftlet_pool *pool, uint32_t entered) {
 
 void swiftlet_pool_run(swiftlet_pool *pool, int32_t parts, swiftlet_pool_function function, void *context) {
     if (parts <= 1) {
-        function(context, 0, 1, 0);
+        function(context, 0, 1, 0, -1);
         return;
     }
     pool->function = function;
     pool->context = context;
     pool->parts = parts;
-    for (int32_t i = 0; i < parts; i++)
-        atomic_store_explicit(&pool->members[i].is_taken, 0, memory_order_relaxed);
+    const int64_t owners = parts < pool->threads ? parts : pool->threads;
+    for (int64_t i = 0; i < owners; i++) {
+        const uint64_t own = range_of_parts((uint32_t)(parts * i / owners), (uint32_t)(parts * (i + 1) / owners));
+        atomic_store_explicit(&pool->members[i].untaken, own, memory_order_relaxed);
+    }
     atomic_store_explicit(&pool->finished, 0, memory_order_relaxed);
     open_job(pool);
     run_parts(pool, 0);

@@ -27,7 +27,7 @@ struct LineShape {
     /// number, how many lines.
     @inline(__always)
     func forEachBlock(_ part: Part, _ body: (_ input: Int, _ line: Int, _ count: Int) -> Void) {
-        let share = part.range(of: lines)
+        let share = part.range(of: lines, unit: inner >= 64 ? 16 : 1)
         var line = share.lowerBound
         while line < share.upperBound {
             let (row, column) = (line / inner, line % inner)

@@ -78,6 +78,15 @@ public final class Session {
     /// Below this work (multiply-accumulates or their like) a thread more costs more than it gives.
     public static let minimumWorkPerPart: UInt64 = 1 << 16
 
+    /// Parts of an operation: one a thread, or up to four a thread where each is at least sixteen times `minimum`, so that
+    /// threads on faster processors take over from slower ones.
+    static func parts(work: UInt64, threadCount: Int, minimum: UInt64) -> Int {
+        let useful = Int(clamping: work / max(1, minimum))
+        if useful < threadCount || threadCount == 1 { return max(1, min(threadCount, useful)) }
+        let each = useful / (16 * threadCount)
+        return threadCount * (each >= 4 ? 4 : each >= 2 ? 2 : 1)
+    }
+
     /// - Parameters:
     ///   - threadCount: threads, the caller's included: 1 … 256.
     ///   - forcing: an instruction set to use instead of the best one.
@@ -125,11 +134,12 @@ public final class Session {
         steps = .allocate(capacity: operations.count)
         var preparedOffset = 0
         for (index, planned) in operations.enumerated() {
-            let useful = Int(clamping: planned.operation.work / max(1, minimumWorkPerPart))
+            let parts = Session.parts(
+                work: planned.operation.work, threadCount: threadCount, minimum: minimumWorkPerPart)
             steps.initializeElement(
                 at: index,
                 to: Step(
-                    operation: planned.operation, kernels: chosen[index], parts: max(1, min(threadCount, useful)),
+                    operation: planned.operation, kernels: chosen[index], parts: parts,
                     preparedOffset: preparedOffset))
             planned.operation.prepare(
                 chosen[index], weights: weights, into: prepared.bytes.baseAddress! + preparedOffset)
@@ -195,9 +205,11 @@ public final class Session {
     func runStep(_ index: Int) {
         current = index
         pool.run(parts: steps[index].parts, context: Unmanaged.passUnretained(self).toOpaque()) {
-            context, part, parts, thread in
-            Unmanaged<Session>.fromOpaque(context!).takeUnretainedValue().runPart(
-                Part(index: Int(part), of: Int(parts)), thread: Int(thread))
+            context, part, parts, thread, previous in
+            let session = Unmanaged<Session>.fromOpaque(context!).takeUnretainedValue()
+            let threads = min(Int(parts), session.threadCount)
+            session.runPart(
+                Part(index: Int(part), of: Int(parts), threads: threads, previous: Int(previous)), thread: Int(thread))
         }
     }
 
@@ -269,7 +281,7 @@ public final class Session {
     public func macs(of index: Int) -> UInt64 { steps[index].operation.multiplyAccumulates }
 
     /// Threads that share operation `index`.
-    public func parts(of index: Int) -> Int { steps[index].parts }
+    public func threads(of index: Int) -> Int { min(steps[index].parts, threadCount) }
 
     /// Name of the kernel that does most of operation `index`, or `portable` for code without variants.
     public func kernelName(of index: Int) -> String {

@@ -162,18 +162,18 @@ extension Convolution {
         let g = geometry
         let panelsPerGroup = Packing.panels(g)
         let panels = g.groups * panelsPerGroup
-        // Threads share out whichever is longer, so that each reads the least; channels come in whole panels.
-        let byChannels =
-            part.count > 1
-            && (g.outputChannels > g.outputPixels ? panels >= 8 * part.count : g.outputPixels < 8 * part.count)
-        let pixelRange = byChannels ? 0..<g.outputPixels : part.range(of: g.outputPixels)
         let unit = kernel.channels / Packing.panelWidth
-        let panelRange = byChannels ? part.range(of: panels, unit: unit) : 0..<panels
+        let cut = PixelChannelCut(
+            part, pixels: g.outputPixels, fewest: 24, block: packedLayout.blockPixels,
+            channelUnits: (panels + unit - 1) / unit)
+        let pixelRange = cut.pixels.range(of: g.outputPixels)
+        let panelRange = cut.channels.range(of: panels, unit: unit)
         if pixelRange.isEmpty || panelRange.isEmpty { return }
+        let blocks = (pixelRange.count + packedLayout.blockPixels - 1) / packedLayout.blockPixels
+        let isPacked = cut.repeatsPixels && blocks == 1 && g.groups == 1
         if !g.isPointwise {
             scratch.initializeMemory(as: Int8.self, repeating: a.inputZeroPoint, count: packedLayout.rowsOffset)
         }
-        let blocks = (pixelRange.count + packedLayout.blockPixels - 1) / packedLayout.blockPixels
         for group in panelRange.lowerBound / panelsPerGroup...(panelRange.upperBound - 1) / panelsPerGroup {
             let base = group * panelsPerGroup
             let first = max(panelRange.lowerBound - base, 0)
@@ -181,8 +181,10 @@ extension Convolution {
             for block in 0..<blocks {
                 let start = pixelRange.lowerBound + pixelRange.count * block / blocks
                 let stop = pixelRange.lowerBound + pixelRange.count * (block + 1) / blocks
-                packBlock(a, packed.pack, group: group, pixels: start..<stop, scratch: scratch)
-                runPackedBlock(a, packed, group: group, panels: first..<end, pixels: start..<stop, scratch: scratch)
+                if !isPacked { packBlock(a, packed.pack, group: group, pixels: start..<stop, scratch: scratch) }
+                runPackedBlock(
+                    a, packed, group: group, panels: first..<end, pixels: start..<stop, isMeasured: isPacked,
+                    scratch: scratch)
             }
         }
     }
@@ -238,10 +240,10 @@ extension Convolution {
         }
     }
 
-    /// All panels in `panels` of one group for the pixels of one packed block.
+    /// All panels in `panels` of one group for the pixels of one packed block, whose inputs the kernel measured before or not.
     private func runPackedBlock(
         _ a: ConvolutionArguments, _ packed: PackedKernels, group: Int, panels: Range<Int>, pixels: Range<Int>,
-        scratch: UnsafeMutableRawPointer
+        isMeasured: Bool, scratch: UnsafeMutableRawPointer
     ) {
         let g = geometry
         let prepared = PreparedLayout(g, packedLayout, packed)
@@ -282,7 +284,8 @@ extension Convolution {
             zeroPoint: a.epilogue.output.zeroPoint, lowest: a.epilogue.output.lowest,
             highest: a.epilogue.output.highest,
             // Behind a ReLU the least input is the zero point, which is low; else it may lie anywhere.
-            movesInputs: a.inputZeroPoint >= -112 ? 1 : 0, hasSmallScales: hasSmallScales ? 1 : 0)
+            movesInputs: a.inputZeroPoint >= -112 ? 1 : 0, isMeasured: isMeasured ? 1 : 0,
+            hasSmallScales: hasSmallScales ? 1 : 0)
         kernel.markExecuted()
         kernel.entry.pointee.function.gemm_u8s8(&arguments)
         a.epilogue.finish(

@@ -96,13 +96,12 @@ extension Convolution {
         let g = geometry
         let panelsPerGroup = Packing.panels(g)
         let panels = g.groups * panelsPerGroup
-        // Threads share out whichever is longer, so that each reads the least.
-        let byChannels =
-            part.count > 1
-            && (g.outputChannels > g.outputPixels ? panels >= 8 * part.count : g.outputPixels < 8 * part.count)
-        let pixelRange = byChannels ? 0..<g.outputPixels : part.range(of: g.outputPixels, unit: TileLayout.tile)
-        let panelRange = byChannels ? part.range(of: panels) : 0..<panels
+        let cut = PixelChannelCut(
+            part, pixels: g.outputPixels, fewest: 2 * TileLayout.tile, block: tileLayout.blockPixels, channelUnits: panels)
+        let pixelRange = cut.pixels.range(of: g.outputPixels, unit: TileLayout.tile)
+        let panelRange = cut.channels.range(of: panels)
         if pixelRange.isEmpty || panelRange.isEmpty { return }
+        let isGathered = cut.repeatsPixels && pixelRange.count <= tileLayout.blockPixels && g.groups == 1
         if !g.isPointwise {
             scratch.initializeMemory(as: Int8.self, repeating: a.inputZeroPoint, count: tileLayout.rowsOffset)
         }
@@ -113,7 +112,7 @@ extension Convolution {
             var start = pixelRange.lowerBound
             while start < pixelRange.upperBound {
                 let stop = min(start + tileLayout.blockPixels, pixelRange.upperBound)
-                gatherBlock(a, group: group, pixels: start..<stop, scratch: scratch)
+                if !isGathered { gatherBlock(a, group: group, pixels: start..<stop, scratch: scratch) }
                 runTileBlock(a, group: group, panels: first..<end, pixels: start..<stop, scratch: scratch)
                 start = stop
             }

@@ -92,10 +92,13 @@ extension Convolution {
         let panelsPerGroup = Packing.panels(g)
         let panels = g.groups * panelsPerGroup
         let tiles = layout.tilesX * layout.tilesY
-        let byChannels = part.count > 1 && tiles < 4 * WinogradLayout.group * part.count && panels >= part.count
-        let tileRange = byChannels ? 0..<tiles : part.range(of: tiles, unit: WinogradLayout.group)
-        let panelRange = byChannels ? part.range(of: panels) : 0..<panels
+        let blockTiles = layout.blockGroups * WinogradLayout.group
+        let cut = PixelChannelCut(
+            part, pixels: tiles, fewest: 4 * WinogradLayout.group, block: blockTiles, channelUnits: panels)
+        let tileRange = cut.pixels.range(of: tiles, unit: WinogradLayout.group)
+        let panelRange = cut.channels.range(of: panels)
         if tileRange.isEmpty || panelRange.isEmpty { return }
+        let isTransformed = cut.repeatsPixels && tileRange.count <= blockTiles && g.groups == 1
         scratch.initializeMemory(as: Int8.self, repeating: a.inputZeroPoint, count: layout.rowsOffset)
         for group in panelRange.lowerBound / panelsPerGroup...(panelRange.upperBound - 1) / panelsPerGroup {
             let base = group * panelsPerGroup
@@ -103,8 +106,8 @@ extension Convolution {
             let end = min(panelRange.upperBound - base, panelsPerGroup)
             var start = tileRange.lowerBound
             while start < tileRange.upperBound {
-                let stop = min(start + layout.blockGroups * WinogradLayout.group, tileRange.upperBound)
-                for tile in start..<stop {
+                let stop = min(start + blockTiles, tileRange.upperBound)
+                for tile in start..<stop where !isTransformed {
                     transformInput(a, layout, group: group, tile: tile, index: tile - start, scratch: scratch)
                 }
                 for panel in first..<end {

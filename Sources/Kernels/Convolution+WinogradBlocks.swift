@@ -87,15 +87,18 @@ extension Convolution {
         let g = geometry
         let panelsPerGroup = Packing.panels(g)
         let panels = g.groups * panelsPerGroup
-        // As in runPacked; panels are computed two at a time.
-        let byChannels =
-            part.count > 1
-            && (g.outputChannels > g.outputPixels ? panels >= 16 * part.count : layout.tiles < 4 * part.count)
-        let tileRange = byChannels ? 0..<layout.tiles : part.range(of: layout.tiles)
-        let panelRange = byChannels ? part.range(of: panels, unit: 2) : 0..<panels
+        // Sharing tiles, each thread transforms all weights, which takes as long as about 7 tiles; sharing panels, which
+        // are computed two at a time, it transforms all inputs, which takes as long as about half a panel, and again for
+        // every part where not all fit in a block.
+        let fewest = layout.tiles > layout.blockTiles ? 24 : max(24, 12 * panels / part.threads)
+        let cut = PixelChannelCut(
+            part, pixels: layout.tiles, fewest: fewest, block: layout.blockTiles, channelUnits: (panels + 1) / 2)
+        let tileRange = cut.pixels.range(of: layout.tiles)
+        let panelRange = cut.channels.range(of: panels, unit: 2)
         if tileRange.isEmpty || panelRange.isEmpty { return }
         scratch.initializeMemory(as: Int8.self, repeating: a.inputZeroPoint, count: layout.weightsOffset)
         let blocks = (tileRange.count + layout.blockTiles - 1) / layout.blockTiles
+        let isTransformed = cut.repeatsPixels && blocks == 1 && g.groups == 1
         let panelBytes = g.taps * Packing.quads(g) * Packing.panelWidth * Packing.quadWidth
         for group in panelRange.lowerBound / panelsPerGroup...(panelRange.upperBound - 1) / panelsPerGroup {
             let base = group * panelsPerGroup
@@ -115,7 +118,7 @@ extension Convolution {
                 sums: (scratch + layout.sumsOffset).assumingMemoryBound(to: Int32.self), sumStride: layout.sumStride,
                 firstTile: 0, tiles: 0, quads: Int32(Packing.quads(g)), channels: Int32(channels),
                 zeroPoint: a.epilogue.output.zeroPoint, lowest: a.epilogue.output.lowest,
-                highest: a.epilogue.output.highest)
+                highest: a.epilogue.output.highest, isTransformed: isTransformed ? 1 : 0)
             for block in 0..<blocks {
                 let start = tileRange.lowerBound + tileRange.count * block / blocks
                 let stop = tileRange.lowerBound + tileRange.count * (block + 1) / blocks

@@ -251,7 +251,7 @@ public struct Convolution: Sendable {
 
     /// Whether parts take ranges of output channels instead of pixels: where pixels are too few to share fairly.
     func splitsChannels(_ part: Part, tiles: Int, channelUnits: Int) -> Bool {
-        part.count > 1 && tiles < 8 * part.count && channelUnits >= 2 * part.count
+        part.count > 1 && tiles < 8 * part.threads && channelUnits >= 2 * part.count
     }
 
     private func runGemm(_ a: ConvolutionArguments, part: Part, scratch: UnsafeMutableRawPointer) {

@@ -31,8 +31,9 @@ extension Convolution {
     private func runDepthwiseRows(_ a: ConvolutionArguments, part: Part, scratch: UnsafeMutableRawPointer) {
         let g = geometry
         let blocks = (g.outputChannels + Packing.depthwiseBlock - 1) / Packing.depthwiseBlock
-        let byChannels = splitsChannels(part, tiles: g.outputHeight, channelUnits: blocks)
+        // Rows as long as they suffice: a thread then reads mostly what it wrote itself.
         let unit = kernel.rowsAtOnce
+        let byChannels = part.count > 1 && g.outputHeight < 2 * unit * part.threads && blocks >= part.count
         let rows = byChannels ? 0..<g.outputHeight : part.range(of: g.outputHeight, unit: unit)
         let channels = byChannels
             ? part.range(of: g.outputChannels, unit: Packing.depthwiseBlock) : 0..<g.outputChannels

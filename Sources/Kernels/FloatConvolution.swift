@@ -61,7 +61,7 @@ public struct FloatConvolution: Sendable {
         let tile = kernel.pixels
         let panelsPerGroup = g.isDepthwise ? 1 : Packing.panels(g)
         let groups = g.isDepthwise ? 1 : g.groups
-        let byPanels = part.count > 1 && g.outputPixels < 8 * part.count * tile
+        let byPanels = part.count > 1 && g.outputPixels < 8 * part.threads * tile
             && groups * panelsPerGroup >= 2 * part.count
         let pixelRange = byPanels ? 0..<g.outputPixels : part.range(of: g.outputPixels, unit: tile)
         let panelRange = byPanels ? part.range(of: groups * panelsPerGroup) : 0..<groups * panelsPerGroup

@@ -38,25 +38,3 @@ public struct OutputRange: Sendable, Equatable {
         self.highest = highest
     }
 }
-
-/// One of `count` equal shares of an operation: what one thread runs. Every split of an operation gives the same bytes.
-public struct Part: Sendable, Equatable {
-    public var index: Int
-    public var count: Int
-
-    public init(index: Int, of count: Int) {
-        self.index = index
-        self.count = count
-    }
-
-    public static let whole = Part(index: 0, of: 1)
-
-    /// This part's share of 0..<`total`, cut at multiples of `unit`. The shares of all parts cover the range once.
-    @inlinable
-    public func range(of total: Int, unit: Int = 1) -> Range<Int> {
-        let units = (total + unit - 1) / unit
-        let start = units * index / count * unit
-        let end = units * (index + 1) / count * unit
-        return min(start, total)..<min(end, total)
-    }
-}

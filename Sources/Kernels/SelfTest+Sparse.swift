@@ -34,7 +34,8 @@ extension KernelTest {
         let folded = Packing.foldedBias(g, bias: bias, weights: weights, inputZeroPoint: Int32(zeroPoint))
         let convolution = SparseConvolution(g, kernel: kernel, kernels: kernels)
         var output = [Int8](repeating: 99, count: g.outputPixels * outputStride + Packing.readAheadBytes)
-        let parts = random.int(1...3)
+        let threads = random.int(1...3)
+        let parts = threads << random.int(0...2)
         let scratch = UnsafeMutableRawPointer.allocate(
             byteCount: SparseConvolution.scratchByteCount(g), alignment: 64)
         let prepared = UnsafeMutableRawPointer.allocate(byteCount: convolution.preparedByteCount, alignment: 64)
@@ -59,7 +60,9 @@ extension KernelTest {
                                 output: output.baseAddress.unsafelyUnwrapped, outputPixelStride: outputStride,
                                 epilogue: Epilogue(output: range), prepared: UnsafeRawPointer(prepared))
                             for part in 0..<parts {
-                                convolution.run(arguments, part: Part(index: part, of: parts), scratch: scratch)
+                                convolution.run(
+                                    arguments, part: Part(index: part, of: parts, threads: threads, previous: part - 1),
+                                    scratch: scratch)
                             }
                         }
                     }

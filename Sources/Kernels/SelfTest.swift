@@ -462,7 +462,8 @@ struct KernelTest {
         }
         let outputCount = g.outputPixels * outputStride
         var output = [Int8](repeating: 99, count: outputCount + Packing.readAheadBytes)
-        let parts = random.int(1...3)
+        let threads = random.int(1...3)
+        let parts = threads << random.int(0...2)
         let scratch = UnsafeMutableRawPointer.allocate(
             byteCount: choosesKernels
                 ? Convolution.scratchByteCount(g)
@@ -503,7 +504,8 @@ struct KernelTest {
                                         prepared: UnsafeRawPointer(preparation))
                                     for part in 0..<parts {
                                         prepared.run(
-                                            arguments, part: Part(index: part, of: parts), scratch: scratch)
+                                            arguments, part: Part(index: part, of: parts, threads: threads, previous: part - 1),
+                                            scratch: scratch)
                                     }
                                 }
                             }

@@ -125,6 +125,8 @@ public struct SparseConvolution: Sendable {
         let g = geometry
         let unit = min(kernel.pixels, SparseConvolution.lanes)
         let units = (g.outputPixels + unit - 1) / unit
+        // Tiles are packed anew for every part.
+        guard let part = g.outputPixels < part.count * layout.tile ? part.wholeShare : part else { return }
         let byChannels =
             part.count > 1 && units < 8 * part.count && g.outputChannels >= SparseConvolution.channelGroup * part.count
         let pixelRange = byChannels ? 0..<g.outputPixels : part.range(of: g.outputPixels, unit: unit)

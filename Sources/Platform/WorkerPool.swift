@@ -1,17 +1,18 @@
 import CLinux
 
-/// A fixed team of threads that run the parts of one job at a time. Each takes its own part, then those whose threads did
-/// not come yet: one that the system holds up delays a job only if it had begun. A team of one runs everything on the
-/// caller's thread.
+/// A fixed team of threads that run the parts of one job at a time. Each takes its own share of the parts, then what others
+/// did not come to: a slower processor gets fewer, and a thread that the system holds up delays a job only by what it had
+/// begun. A team of one runs everything on the caller's thread.
 public final class WorkerPool {
     /// Threads, the caller's included.
     public let threadCount: Int
     private let pool: OpaquePointer?
 
-    /// A job's code: called once for each part `0 ..< parts`, at the same time on different threads; `thread` is the
-    /// number of the one that it is called on, below `threadCount`.
+    /// A job's code: called once for each part `0 ..< parts`, at the same time on different threads. `thread` is the number
+    /// of the one that it is called on, below `threadCount`; `previous` the part of the same job that this one ran just
+    /// before, or -1.
     public typealias Job = @convention(c) (
-        _ context: UnsafeMutableRawPointer?, _ part: Int32, _ parts: Int32, _ thread: Int32
+        _ context: UnsafeMutableRawPointer?, _ part: Int32, _ parts: Int32, _ thread: Int32, _ previous: Int32
     ) -> Void
 
     /// Starts `threadCount - 1` threads (1 … 256 counting the caller's).
@@ -38,12 +39,11 @@ public final class WorkerPool {
     /// Lets threads without work sleep soon.
     public func endJobs() { if let pool { swiftlet_pool_end(pool) } }
 
-    /// Runs `job` for `parts` (1 … `threadCount`) parts and returns when all are done. Allocates nothing. One caller at a
-    /// time.
+    /// Runs `job` for `parts` (1 or more) parts and returns when all are done. Allocates nothing. One caller at a time.
     public func run(parts: Int, context: UnsafeMutableRawPointer?, _ job: Job) {
-        precondition(parts >= 1 && parts <= threadCount, "more parts than threads")
-        guard parts > 1, let pool else {
-            job(context, 0, 1, 0)
+        precondition(parts >= 1 && parts <= 1 << 20, "1 to 2^20 parts")
+        guard let pool else {
+            for part in 0..<Int32(parts) { job(context, part, Int32(parts), 0, part - 1) }
             return
         }
         swiftlet_pool_run(pool, Int32(parts), job, context)

@@ -29,6 +29,14 @@ final class SessionTests: XCTestCase {
         }
     }
 
+    func testPartsFollowTheWork() {
+        func parts(_ work: UInt64, _ threads: Int) -> Int { Session.parts(work: work, threadCount: threads, minimum: 100) }
+        XCTAssertEqual([0, 99, 199].map { parts($0, 4) }, [1, 1, 1])
+        XCTAssertEqual([200, 399, 400, 12_799].map { parts($0, 4) }, [2, 3, 4, 4])
+        XCTAssertEqual([12_800, 25_599, 25_600, .max].map { parts($0, 4) }, [8, 8, 16, 16])
+        XCTAssertEqual(parts(.max, 1), 1)
+    }
+
     func testAllocatesNothingAfterStart() throws {
         for (name, contents) in SampleModels.all {
             let model = try Model(copying: NestWriter.encode(contents))

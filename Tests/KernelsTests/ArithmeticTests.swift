@@ -1,4 +1,4 @@
-import Kernels
+@testable import Kernels
 import XCTest
 
 final class ArithmeticTests: XCTestCase {
@@ -49,6 +49,39 @@ final class ArithmeticTests: XCTestCase {
                 }
             }
         }
+    }
+
+    /// Every pixel and channel unit is in one part; parts that are said to repeat pixels do.
+    func testCutsCoverPixelsAndChannelsOnce() {
+        var random = TestRandom(seed: 77)
+        var channelCuts = 0
+        for _ in 0..<2000 {
+            let threads = random.int(1...5)
+            let count = threads * random.int(1...4)
+            let (pixels, units) = (random.int(1...900), random.int(1...40))
+            let (fewest, block) = (random.int(1...60), random.int(1...300))
+            var counts = [Int](repeating: 0, count: pixels * units)
+            var before: Range<Int>?
+            let isForward = random.int(0...1) == 0
+            for i in 0..<count {
+                let (index, step) = isForward ? (i, -1) : (count - 1 - i, 1)
+                let part = Part(index: index, of: count, threads: threads, previous: i == 0 ? -1 : index + step)
+                let cut = PixelChannelCut(part, pixels: pixels, fewest: fewest, block: block, channelUnits: units)
+                let (range, channels) = (cut.pixels.range(of: pixels), cut.channels.range(of: units))
+                if cut.repeatsPixels { XCTAssertEqual(range, before) }
+                if cut.channels.count > 1 { channelCuts += 1 }
+                // A part without channels prepares nothing.
+                before = channels.isEmpty ? nil : range
+                for pixel in range {
+                    for unit in channels { counts[pixel * units + unit] += 1 }
+                }
+            }
+            XCTAssertTrue(counts.allSatisfy { $0 == 1 })
+        }
+        XCTAssertGreaterThan(channelCuts, 1000)
+        let last = Part(index: 7, of: 8, threads: 2)
+        XCTAssertNil(last.wholeShare)
+        XCTAssertEqual(Part(index: 4, of: 8, threads: 2).wholeShare, Part(index: 1, of: 2))
     }
 
     func testPartsCoverOnceInOrder() {

@@ -48,8 +48,8 @@ final class ConvolutionTests: XCTestCase {
             let expected = layer.reference
             XCTAssertGreaterThan(Set(expected).count, 20, "the case must not saturate")
             for kernels in sets {
-                for parts in [1, 2, 3, 8] {
-                    XCTAssertEqual(layer.run(kernels, parts: parts), expected, "\(kernels.isa.text), \(parts) parts")
+                for (threads, parts) in [(1, 1), (2, 2), (3, 4), (8, 1)] {
+                    XCTAssertEqual(layer.run(kernels, threads: threads, parts: parts), expected, "\(kernels.isa.text), \(threads) threads, \(parts) parts each")
                 }
             }
         }
@@ -87,7 +87,7 @@ final class ConvolutionTests: XCTestCase {
                         }
                     }
                 }
-                XCTAssertEqual(fused.run(kernels, parts: 2), separate, kernels.isa.text)
+                XCTAssertEqual(fused.run(kernels, threads: 2, parts: 2), separate, kernels.isa.text)
             }
         }
     }
@@ -197,8 +197,8 @@ final class ConvolutionTests: XCTestCase {
             }
             XCTAssertEqual(layer.reference, expected)
             for kernels in sets {
-                for parts in [1, 3] {
-                    XCTAssertEqual(layer.run(kernels, parts: parts), expected, "\(kernels.isa.text), case \(number)")
+                for (threads, parts) in [(1, 1), (3, 2)] {
+                    XCTAssertEqual(layer.run(kernels, threads: threads, parts: parts), expected, "\(kernels.isa.text), case \(number)")
                 }
             }
         }
@@ -218,8 +218,8 @@ final class ConvolutionTests: XCTestCase {
                 let expected = layer.reference
                 XCTAssertGreaterThan(Set(expected).count, 20, "the case must not saturate")
                 for kernels in try kernelSets() {
-                    for parts in [1, 2, 8] {
-                        XCTAssertEqual(layer.run(kernels, parts: parts), expected, kernels.isa.text)
+                    for (threads, parts) in [(1, 1), (2, 2), (8, 4)] {
+                        XCTAssertEqual(layer.run(kernels, threads: threads, parts: parts), expected, kernels.isa.text)
                     }
                 }
             }

@@ -67,7 +67,7 @@ final class PackedConvolutionTests: XCTestCase {
                 layer.tellsOfSmallScales = isTold
                 for kernels in sets {
                     XCTAssertEqual(
-                        layer.run(kernels, parts: 1 + pixels % 3), expected, "\(kernels.isa.text), \(pixels) pixels")
+                        layer.run(kernels, threads: 1 + pixels % 3, parts: 1 + pixels % 4), expected, "\(kernels.isa.text), \(pixels) pixels")
                 }
             }
         }
@@ -105,7 +105,7 @@ final class PackedConvolutionTests: XCTestCase {
             if number % 3 == 0 { layer.weightOffset = Int32(random.int(-255...255)) }
             let expected = layer.reference
             for kernels in sets {
-                XCTAssertEqual(layer.run(kernels, parts: 1 + number % 3), expected, "\(kernels.isa.text), \(g)")
+                XCTAssertEqual(layer.run(kernels, threads: 1 + number % 3, parts: 1 + number % 4), expected, "\(kernels.isa.text), \(g)")
             }
         }
         // Too long for one row.
@@ -125,8 +125,8 @@ final class PackedConvolutionTests: XCTestCase {
             let sets = try kernelSets()
             let expected = layer.run(sets[0])
             for kernels in sets.dropFirst() {
-                for parts in [1, 2, 5] {
-                    XCTAssertEqual(layer.run(kernels, parts: parts), expected, "\(kernels.isa.text), \(parts) parts")
+                for (threads, parts) in [(1, 1), (2, 2), (5, 4)] {
+                    XCTAssertEqual(layer.run(kernels, threads: threads, parts: parts), expected, "\(kernels.isa.text), \(threads) threads, \(parts) parts each")
                 }
             }
         }
@@ -216,7 +216,7 @@ final class PackedConvolutionTests: XCTestCase {
                 layer.scales = layer.scales.map { $0 / 8 }
                 let expected = layer.reference
                 for kernels in sets {
-                    XCTAssertEqual(layer.run(kernels, parts: random.int(1...3)), expected, "\(kernels.isa.text), \(bound)")
+                    XCTAssertEqual(layer.run(kernels, threads: random.int(1...3), parts: random.int(1...4)), expected, "\(kernels.isa.text), \(bound)")
                 }
             }
         }

@@ -75,8 +75,9 @@ struct ConvolutionCase {
         inputZeroPoint = Int8(random.int(-128...127))
     }
 
-    /// The output [pixel][channel], computed in `parts` parts, the last part first.
-    func run(_ kernels: KernelSet, parts: Int = 1, file: StaticString = #filePath, line: UInt = #line) -> [Int8] {
+    /// The output [pixel][channel], computed in `parts` parts a thread, the last part first, as one thread takes them that
+    /// does everything.
+    func run(_ kernels: KernelSet, threads: Int = 1, parts each: Int = 1, file: StaticString = #filePath, line: UInt = #line) -> [Int8] {
         let g = geometry
         let packed = Packing.packWeights(g, weights)
         let readAhead = [Int8](repeating: 113, count: Packing.readAheadBytes)
@@ -121,9 +122,14 @@ struct ConvolutionCase {
                                     output: output.base.assumingMemoryBound(to: Int8.self),
                                     outputPixelStride: g.outputChannels, epilogue: epilogue,
                                     prepared: UnsafeRawPointer(preparation.base))
+                                let parts = threads * each
                                 for part in (0..<parts).reversed() {
                                     convolution.run(
-                                        arguments, part: Part(index: part, of: parts), scratch: scratch.base)
+                                        arguments,
+                                        part: Part(
+                                            index: part, of: parts, threads: threads,
+                                            previous: part + 1 < parts ? part + 1 : -1),
+                                        scratch: scratch.base)
                                 }
                             }
                         }

@@ -29,7 +29,7 @@ final class VNNITests: XCTestCase {
                 let expected = layer.reference
                 for kernels in sets {
                     XCTAssertEqual(
-                        layer.run(kernels, parts: random.int(1...3)), expected,
+                        layer.run(kernels, threads: random.int(1...3), parts: random.int(1...4)), expected,
                         "\(kernels.isa.text), \(pixels) pixels, \(panels) panels")
                 }
             }

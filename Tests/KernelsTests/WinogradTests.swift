@@ -33,8 +33,8 @@ final class WinogradTests: XCTestCase {
             let expected = layer.run(sets[0])
             XCTAssertGreaterThan(Set(expected).count, 20, "the case must not saturate")
             for kernels in sets.dropFirst() {
-                for parts in [1, 2, 3, 7] {
-                    XCTAssertEqual(layer.run(kernels, parts: parts), expected, "\(kernels.isa.text), \(parts) parts")
+                for (threads, parts) in [(1, 1), (2, 2), (3, 4), (7, 1)] {
+                    XCTAssertEqual(layer.run(kernels, threads: threads, parts: parts), expected, "\(kernels.isa.text), \(threads) threads, \(parts) parts each")
                 }
             }
         }
@@ -77,7 +77,7 @@ final class WinogradTests: XCTestCase {
             layer.residual = random.int8s(g.outputPixels * g.outputChannels)
             let expected = layer.run(try KernelSet(forcing: .scalar))
             for kernels in try kernelSets().dropFirst() {
-                for parts in [1, 3] { XCTAssertEqual(layer.run(kernels, parts: parts), expected, kernels.isa.text) }
+                for (threads, parts) in [(1, 1), (3, 2)] { XCTAssertEqual(layer.run(kernels, threads: threads, parts: parts), expected, kernels.isa.text) }
             }
         }
     }

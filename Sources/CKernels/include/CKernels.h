@@ -116,7 +116,8 @@ typedef struct {
 // A block of an int8 convolution: all tiles of packed inputs by consecutive panels of weights. Bias, weightSums and limits
 // as scan_s8 made them; pixelBias null or one per pixel; otherwise as swiftlet_gemm_s8_arguments.
 // On AVX2 the kernel first takes the range of each tile's inputs: what it needs is kept in `ranges`, rangeStride bytes a
-// tile, 32 * (quads / 64, rounded up) + 32; with `movesInputs` the packed inputs lose the least one of their tile.
+// tile, 32 * (quads / 64, rounded up) + 32; with `movesInputs` the packed inputs lose the least one of their tile. With
+// `isMeasured` an earlier call did this, and nothing of it has changed.
 // The kernels with VPDPBUSD take all weights and inputs as they are: weightSums and limits null, ranges not used.
 // hasSmallScales: no accumulator times its scale leaves ±2^30 (Packing.WeightTraits.areSmall).
 // gemm_s16s8 takes inputs of pack_s16, neither weightSums nor limits, the bias as it is, pixelBias null, small scales; it
@@ -143,6 +144,7 @@ typedef struct {
     int32_t lowest;
     int32_t highest;
     int32_t movesInputs;
+    int32_t isMeasured;
     int32_t hasSmallScales;
 } swiftlet_gemm_u8s8_arguments;
 
@@ -255,7 +257,8 @@ void swiftlet_pixel_bias_s8(
 //   transformedInputs    36 * inputStride values; inputStride is at least tiles * 16 * ceil(quads / 4)
 //   transformedWeights   36 * SWIFTLET_WINOGRAD_WEIGHT_STRIDE values
 //   sums                 72 * sumStride values; sumStride is at least 8 * tiles
-// all three 32-byte aligned at best. Reads up to 15 bytes past the channels of an input pixel.
+// all three 32-byte aligned at best. Reads up to 15 bytes past the channels of an input pixel. With `isTransformed` the
+// transformed inputs of these tiles are there from an earlier call.
 enum {
     SWIFTLET_WINOGRAD_BLOCKS = 4,                                               // of 16 input channels
     SWIFTLET_WINOGRAD_WEIGHT_STRIDE = SWIFTLET_WINOGRAD_BLOCKS * 256 + 32,    // off a power of two
@@ -279,6 +282,7 @@ typedef struct {
     int32_t zeroPoint;
     int32_t lowest;
     int32_t highest;
+    int32_t isTransformed;
 } swiftlet_winograd_s8_arguments;
 
 // Arguments of a tile of an int8 depthwise convolution, as for gemm: every channel has its own weights. `weightOffset`,

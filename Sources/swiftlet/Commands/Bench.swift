@@ -122,7 +122,7 @@ private func layerPeaks(_ session: Session, _ count: Int) -> [Double?] {
     let peaks = PeakSequence.measureAll()
     return (0..<count).map { index in
         guard session.macs(of: index) > 0, let name = PeakSequence.name(ofKernel: session.kernelName(of: index)) else { return nil }
-        return peaks.first { $0.name == name }?.gmacPerSecond.map { $0 * Double(session.parts(of: index)) }
+        return peaks.first { $0.name == name }?.gmacPerSecond.map { $0 * Double(session.threads(of: index)) }
     }
 }
 
