@@ -8,7 +8,7 @@ public final class AlignedMemory {
     public init(byteCount: Int) throws(SystemError) {
         precondition(byteCount >= 0)
         guard let start = swiftlet_aligned_allocate(UInt64(byteCount)) else {
-            throw SystemError(subject: "\(byteCount) bytes", call: "posix_memalign", code: AlignedMemory.outOfMemory)
+            throw SystemError(subject: "\(byteCount) bytes", call: "mmap", code: AlignedMemory.outOfMemory)
         }
         bytes = UnsafeMutableRawBufferPointer(start: start, count: byteCount)
     }
@@ -19,7 +19,7 @@ public final class AlignedMemory {
         bytes.copyMemory(from: source)
     }
 
-    deinit { swiftlet_aligned_free(bytes.baseAddress) }
+    deinit { swiftlet_aligned_free(bytes.baseAddress, UInt64(bytes.count)) }
 
     /// ENOMEM on every Linux.
     private static let outOfMemory: Int32 = 12

@@ -16,6 +16,6 @@ int32_t swiftlet_file_replace(
 // The system's text for an errno value, NUL-terminated, cut to capacity.
 void swiftlet_error_text(int32_t code, char *buffer, uint64_t capacity);
 
-// 64-byte aligned, zero-filled; null when there is no memory.
+// 64-byte aligned, zero-filled memory of its own pages; null when there is none. Freed with the same count.
 void *swiftlet_aligned_allocate(uint64_t byteCount);
-void swiftlet_aligned_free(void *memory);
+void swiftlet_aligned_free(void *memory, uint64_t byteCount);
