@@ -74,19 +74,15 @@ SWIFTLET_AVX2_INLINE void gemm_panels(
     }
 }
 
-// All tiles by one or two panels.
-SWIFTLET_AVX2_INLINE void all_tiles(
-    const swiftlet_gemm_u8s8_arguments *a, const int16_t *w, int32_t tile, int32_t panel, output_range_avx2 range, int clamps,
-    const int panels) {
-    const int32_t first = swiftlet_tile_start(a->pixels, a->tiles, tile);
-    const int16_t *x = (const int16_t *)(a->activations + tile * a->tileStride);
-    switch (swiftlet_tile_start(a->pixels, a->tiles, tile + 1) - first) {
-#define TILE(count) \
-    case count: gemm_panels(a, x, w, first, panel, range, clamps, panels, count); break;
-        TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
-#undef TILE
-    default: break;
-    }
+// Couples of panels, and a single last one, from `firstPanel` on by one tile of `tile` pixels, a constant where this is
+// inlined.
+SWIFTLET_AVX2_INLINE void all_panels(
+    const swiftlet_gemm_u8s8_arguments *a, const int16_t *x, const int16_t *w, int32_t firstPixel, int32_t firstPanel,
+    int32_t endPanel, output_range_avx2 range, int clamps, const int tile) {
+    const intptr_t coupleSize = a->panelStride / 32 * quad_weights;
+    int32_t panel = firstPanel;
+    for (; panel + 2 <= endPanel; panel += 2, w += coupleSize) gemm_panels(a, x, w, firstPixel, panel, range, clamps, 2, tile);
+    if (panel < endPanel) gemm_panels(a, x, w, firstPixel, panel, range, clamps, 1, tile);
 }
 
 SWIFTLET_AVX2 void swiftlet_gemm_s16s8_6x8__avx2(const swiftlet_gemm_u8s8_arguments *a) {
@@ -106,13 +102,14 @@ SWIFTLET_AVX2 void swiftlet_gemm_s16s8_6x8__avx2(const swiftlet_gemm_u8s8_argume
                 widened + (panel - firstPanel) / 2 * quads * quad_weights + panel % 2 * 16);
         }
         for (int32_t tile = 0; tile < a->tiles; tile++) {
-            const int16_t *w = widened;
-            for (int32_t panel = firstPanel; panel < endPanel; panel += 2, w += quads * quad_weights) {
-                if (panel + 1 < endPanel) {
-                    all_tiles(a, w, tile, panel, range, clamps, 2);
-                } else {
-                    all_tiles(a, w, tile, panel, range, clamps, 1);
-                }
+            const int32_t first = swiftlet_tile_start(a->pixels, a->tiles, tile);
+            const int16_t *x = (const int16_t *)(a->activations + tile * a->tileStride);
+            switch (swiftlet_tile_start(a->pixels, a->tiles, tile + 1) - first) {
+#define TILE(count) \
+    case count: all_panels(a, x, widened, first, firstPanel, endPanel, range, clamps, count); break;
+                TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
+#undef TILE
+            default: break;
             }
         }
     }

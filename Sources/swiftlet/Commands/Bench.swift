@@ -30,9 +30,10 @@ let benchCommand = Command(
         pictures. Compare what was measured on the same input; --input noise shows about the slowest.
         """,
         """
-        The peak is what a core does at best with the instructions of a kernel's inner loop, on registers only, measured
-        here; a loop that mixes sequences counts as the fastest of them (gemm_u8s8: joint). Layers of T threads are
-        held to T times the peak of a core.
+        The peak is what a core does with the instructions of a kernel's inner loop, on registers only: with --peak at
+        best, with --layers the median of samples taken in turn with the runs, on the processor as it was then. A loop that
+        mixes sequences counts as the fastest of them (gemm_u8s8: joint). Layers of T threads are held to T times the peak
+        of a core.
         """,
         """
         --bursts is for a harness that lets several runtimes take turns (tools/bench/peers). The first line of standard
@@ -55,6 +56,7 @@ let benchCommand = Command(
     let operations = nest.plan.operations
     var times: [UInt64] = []
     var layerTimes = [[UInt64]](repeating: [], count: operations.count)
+    var peaks = arguments.flag("--layers") ? neededPeaks(session, operations.count) : [:]
     let start = MonotonicClock.now()
     while times.count < 5 || MonotonicClock.now() - start < UInt64(seconds * 1e9) {
         restore()
@@ -62,6 +64,7 @@ let benchCommand = Command(
         session.run()
         times.append(MonotonicClock.now() - before)
         for index in operations.indices { layerTimes[index].append(session.layerNanoseconds[index]) }
+        for name in peaks.keys { peaks[name]!.sample() }
     }
     let median = percentile(times, 50)
     let macs = operations.indices.reduce(UInt64(0)) { $0 + session.macs(of: $1) }
@@ -70,7 +73,11 @@ let benchCommand = Command(
     // Means add up; medians of layers and of runs need not.
     let covered = Double(layerTimes.joined().reduce(0, +)) / Double(max(1, times.reduce(0, +)))
     let overhead = Double(session.timingNanoseconds * Double(operations.count)) / Double(max(1, median))
-    let peaks = arguments.flag("--layers") ? layerPeaks(session, operations.count) : []
+    /// GMAC/s that the instructions of an operation's kernel do on registers with its threads.
+    func peak(of index: Int) -> Double? {
+        guard session.macs(of: index) > 0, let name = PeakSequence.name(ofKernel: session.kernelName(of: index)) else { return nil }
+        return peaks[name]?.medianRate.map { $0 * Double(session.threads(of: index)) }
+    }
     if arguments.flag("--json") {
         var facts: [String: Any] = [
             "file": arguments.positionals[0], "input": input.name(for: nest), "threads": session.threadCount, "runs": times.count, "median_ms": Double(median) / 1e6,
@@ -85,7 +92,7 @@ let benchCommand = Command(
                     "operator": "\(operations[index].operation.name)", "median_ms": Double(layerMedians[index]) / 1e6,
                     "macs": session.macs(of: index),
                 ]
-                if let peak = peaks[index] {
+                if let peak = peak(of: index) {
                     layer["peak_share"] = Double(session.macs(of: index)) / Double(max(1, layerMedians[index])) / peak
                 }
                 return layer
@@ -111,34 +118,32 @@ let benchCommand = Command(
         table.add([
             operations[index].name, "\(operations[index].operation.name)", session.kernelName(of: index),
             Format.duration(layerMedians[index]), Format.percent(Double(layerMedians[index]) / Double(max(1, layerSum))),
-            work == 0 ? "" : Format.fixed(rate, decimals: 1), peaks[index].map { Format.percent(rate / $0) } ?? "",
+            work == 0 ? "" : Format.fixed(rate, decimals: 1), peak(of: index).map { Format.percent(rate / $0) } ?? "",
         ])
     }
     Console.print(table.rendered())
 }
 
-/// GMAC/s that the instructions of each operation's kernel can do at best with its threads.
-private func layerPeaks(_ session: Session, _ count: Int) -> [Double?] {
-    let peaks = PeakSequence.measureAll()
-    return (0..<count).map { index in
-        guard session.macs(of: index) > 0, let name = PeakSequence.name(ofKernel: session.kernelName(of: index)) else { return nil }
-        return peaks.first { $0.name == name }?.gmacPerSecond.map { $0 * Double(session.threads(of: index)) }
-    }
+/// The sequences that the inner loops of a model's kernels consist of, by name.
+private func neededPeaks(_ session: Session, _ count: Int) -> [String: PeakSequence] {
+    let names = Set((0..<count).compactMap { PeakSequence.name(ofKernel: session.kernelName(of: $0)) })
+    return Dictionary(uniqueKeysWithValues: PeakSequence.all().filter { names.contains($0.name) }.map { ($0.name, $0) })
 }
 
 /// `swiftlet bench --peak`.
 private func showPeak(_ arguments: Arguments) throws {
-    let peaks = PeakSequence.measureAll()
+    var peaks = PeakSequence.all()
+    for _ in 0..<400 { for index in peaks.indices { peaks[index].sample() } }
     if arguments.flag("--json") {
         return try Console.print(json: [
             "sequences": peaks.map { peak in
-                ["name": peak.name, "instructions": peak.instructions, "gmac_per_s": peak.gmacPerSecond ?? NSNull()] as [String: Any]
+                ["name": peak.name, "instructions": peak.instructions, "gmac_per_s": peak.bestRate ?? NSNull()] as [String: Any]
             }
         ])
     }
     var table = TextTable([("sequence", .left), ("GMAC/s a core", .right), ("instructions", .left)])
     for peak in peaks {
-        table.add([peak.name, peak.gmacPerSecond.map { Format.fixed($0, decimals: 1) } ?? "not on this CPU", peak.instructions])
+        table.add([peak.name, peak.bestRate.map { Format.fixed($0, decimals: 1) } ?? "not on this CPU", peak.instructions])
     }
     Console.print(table.rendered())
 }

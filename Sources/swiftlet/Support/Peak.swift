@@ -2,42 +2,48 @@ import CPeak
 import Kernels
 import Platform
 
-/// How fast one core can multiply and accumulate at best with one sequence of instructions, registers only.
+/// A sequence of instructions that multiplies and accumulates, on registers only: the most that an inner loop made of it
+/// can do.
 struct PeakSequence {
     let name: String
     let instructions: String
-    /// Billions of multiply-accumulates a second of one core; nil where this CPU lacks the instructions.
-    let gmacPerSecond: Double?
+    private let entry: swiftlet_peak_sequence
+    private let isAvailable: Bool
+    /// Steps that take some 50 µs.
+    private var steps: Int64 = 0
+    /// Billions of multiply-accumulates a second of one core, one figure a sample.
+    private var rates: [Double] = []
 
-    /// All sequences of this architecture, measured: the best of many short repetitions, under half a second in all.
-    static func measureAll() -> [PeakSequence] {
-        (0..<swiftlet_peak_count()).map { PeakSequence(swiftlet_peak_at($0).pointee) }
-    }
+    /// All sequences of this architecture.
+    static func all() -> [PeakSequence] { (0..<swiftlet_peak_count()).map { PeakSequence(swiftlet_peak_at($0).pointee) } }
 
     private init(_ entry: swiftlet_peak_sequence) {
         name = String(cString: entry.name)
         instructions = String(cString: entry.instructions)
-        let needed = CPUFeatures(rawValue: entry.features)
-        gmacPerSecond = CPUFeatures.current.isSuperset(of: needed) ? PeakSequence.measure(entry) : nil
+        self.entry = entry
+        isAvailable = CPUFeatures.current.isSuperset(of: CPUFeatures(rawValue: entry.features))
     }
 
-    private static func measure(_ entry: swiftlet_peak_sequence) -> Double {
-        var steps: Int64 = 1
-        var best = 0.0
-        var repetitions = 0
-        while repetitions < 40 {
-            let start = MonotonicClock.now()
-            entry.run(steps)
-            let nanoseconds = Double(max(1, MonotonicClock.now() - start))
-            if nanoseconds < 1e6 {
-                steps *= 2
-                continue
-            }
-            best = max(best, Double(steps) * Double(entry.macsPerStep) / nanoseconds)
-            repetitions += 1
+    /// Measures once more, for some 50 µs, where this CPU has the instructions.
+    mutating func sample() {
+        guard isAvailable else { return }
+        if steps == 0 {
+            steps = 64
+            while time() < 50_000 { steps *= 2 }
         }
-        return best
+        rates.append(Double(steps) * Double(entry.macsPerStep) / Double(time()))
     }
+
+    private func time() -> UInt64 {
+        let start = MonotonicClock.now()
+        entry.run(steps)
+        return max(1, MonotonicClock.now() - start)
+    }
+
+    /// The best sample; nil where this CPU lacks the instructions.
+    var bestRate: Double? { rates.max() }
+    /// The median sample: what to hold medians of times to that were measured in turn with the samples.
+    var medianRate: Double? { rates.isEmpty ? nil : rates.sorted()[rates.count / 2] }
 
     /// Name of the sequence that the inner loop of a kernel consists of; nil where no multiply-accumulates are the work, or
     /// no listed sequence is what does them. Loops that mix several count as the fastest.
