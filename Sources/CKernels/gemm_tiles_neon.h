@@ -95,3 +95,65 @@ SWIFTLET_INLINE void store_pixels(
     SWIFTLET_UNROLL for (int p = 0; p < tile; p += 2) vst1q_s8(tail + 8 * p, values[p / 2]);
     for (int p = 0; p < valid; p++) memcpy(output + p * stride, tail + 8 * p, (size_t)(channels < 8 ? channels : 8));
 }
+
+// Where the outputs of a run go next.
+typedef struct {
+    int8_t *output;
+    intptr_t pixelStride;
+    intptr_t rowStride;
+    int32_t width;
+    int32_t left;    // pixels of the row
+} run_cursor;
+
+SWIFTLET_INLINE run_cursor first_of_run(const swiftlet_tile_run *run, int8_t *output) {
+    return (run_cursor){output + run->output, run->pixelStride, run->rowStride, run->width, run->width - run->column};
+}
+
+SWIFTLET_INLINE void end_pixel(run_cursor *cursor) {
+    if (--cursor->left > 0) return;
+    cursor->output += cursor->rowStride - cursor->pixelStride;
+    cursor->left = cursor->width;
+}
+
+// Whole tiles of `pixels` pixels that do not end their row, and are thus stored without a look at it.
+SWIFTLET_INLINE int32_t tiles_in_row(const run_cursor *cursor, int32_t pixels) {
+    return (pixels < cursor->left ? pixels : cursor->left - 1) >> 3;
+}
+
+// Stores eight channels of eight pixels, two a register: `isInRow` where they do not end their row, whose pixels are then
+// the caller's to count.
+SWIFTLET_INLINE void store_eight_pixels(run_cursor *cursor, const int8x16_t *values, const int isInRow) {
+    SWIFTLET_UNROLL for (int p = 0; p < 4; p++) {
+        store_low_stepping(&cursor->output, values[p], cursor->pixelStride);
+        if (!isInRow) end_pixel(cursor);
+        store_high_stepping(&cursor->output, values[p], cursor->pixelStride);
+        if (!isInRow) end_pixel(cursor);
+    }
+}
+
+// Stores `channels`, eight at most, of `pixels`, four at most, anywhere in their row.
+SWIFTLET_INLINE void store_some_pixels(
+    run_cursor *cursor, const int8x16_t *values, int32_t pixels, int32_t channels) {
+    int8_t bytes[32];
+    vst1q_s8(bytes, values[0]);
+    vst1q_s8(bytes + 16, values[1]);
+    for (const int8_t *from = bytes; pixels > 0; pixels--, from += 8) {
+        if (channels >= 8) {
+            memcpy(cursor->output, from, 8);
+        } else {
+            for (int32_t c = 0; c < channels; c++) cursor->output[c] = from[c];
+        }
+        cursor->output += cursor->pixelStride;
+        end_pixel(cursor);
+    }
+}
+
+// The bias of eight channels, from channel `o` on, in a run.
+SWIFTLET_INLINE void begin_run(
+    int32_t *bias, const swiftlet_gemm_tiles_arguments *a, const swiftlet_tile_run *run, int32_t o) {
+    SWIFTLET_UNROLL for (int i = 0; i < 8; i += 4) {
+        int32x4_t value = vld1q_s32(a->bias + o + i);
+        if (run->skippedSums) value = vmlaq_n_s32(value, vld1q_s32(run->skippedSums + o + i), a->inputZeroPoint);
+        vst1q_s32(bias + i, value);
+    }
+}

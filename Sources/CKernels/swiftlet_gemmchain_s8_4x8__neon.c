@@ -190,9 +190,9 @@ void swiftlet_gemmchain_s8_4x8__neon(const swiftlet_gemm_tiles_arguments *a) {
         const int32_t channels = a->channels - o;
         const int8_t *const *rows = a->rows;
         const int32_t *pixelBias = a->pixelBias;
-        int8_t *output = a->output + o;
+        int8_t *output = a->output + a->runs->output + o;
         const uint8_t *next = panelSteps;
-        int32_t left = a->pixels;
+        int32_t left = a->runs->pixels;
         for (; left >= 4; left -= 4) {
             next = gemm_tile(a, rows, w, panelSteps, output, pixelBias, channels, &constants);
             rows += 4 * a->taps;

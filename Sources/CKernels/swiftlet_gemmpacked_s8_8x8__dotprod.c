@@ -32,23 +32,15 @@ typedef struct {
     output_range_neon range;
 } panel_constants;
 
-// Scales, rounds and stores eight channels of `tile` pixels.
-SWIFTLET_DOTPROD_INLINE void finish_tile(
-    int8_t *output, intptr_t stride, int32_t channels, const int32x4_t *sum, const int tile, int32_t valid,
-    int isClamped, const panel_constants *constants) {
+// Scales and rounds eight channels of two times `pairs` pixels, two a register.
+SWIFTLET_DOTPROD_INLINE void finish_sums(
+    int8x16_t *values, const int32x4_t *sum, const int pairs, const panel_constants *constants) {
     const float32x4_t scale0 = vld1q_f32(constants->scale), scale1 = vld1q_f32(constants->scale + 4);
-    const output_range_neon *range = &constants->range;
-    int8x16_t values[4];
-    SWIFTLET_UNROLL for (int p = 0; p < tile; p += 2) {
-        const int next = p + 1 < tile ? p + 1 : p;
-        values[p / 2] = narrowed16(
-            scaled(sum[2 * p], scale0), scaled(sum[2 * p + 1], scale1), scaled(sum[2 * next], scale0),
-            scaled(sum[2 * next + 1], scale1), *range);
+    SWIFTLET_UNROLL for (int p = 0; p < pairs; p++) {
+        const int32x4_t *s = sum + 4 * p;
+        values[p] = narrowed16(
+            scaled(s[0], scale0), scaled(s[1], scale1), scaled(s[2], scale0), scaled(s[3], scale1), constants->range);
     }
-    if (isClamped) {
-        SWIFTLET_UNROLL for (int p = 0; p < tile; p += 2) values[p / 2] = clamped16(values[p / 2], *range);
-    }
-    store_pixels(output, stride, values, tile, valid, channels);
 }
 
 // A quad of eight channels by one pixel, by the numbers of the registers.
@@ -66,67 +58,180 @@ SWIFTLET_DOTPROD_INLINE void finish_tile(
 #define SWIFTLET_SECOND_LOW SWIFTLET_LOW(20, 21, 26) SWIFTLET_LOW(22, 23, 27)
 #define SWIFTLET_SECOND_HIGH SWIFTLET_HIGH(20, 21, 30) SWIFTLET_HIGH(22, 23, 31)
 
-// One panel by the first `valid` of the 8 pixels of a packed tile. `isWhole`: quads is a multiple of sixteen.
-SWIFTLET_DOTPROD_INLINE void gemm_tile(
-    int32_t quads, const int isWhole, const int8_t *x, const int8_t *w, int8_t *output, intptr_t stride,
-    const int32_t *pixelBias, int32_t channels, int32_t valid, int isClamped,
+// The quads of a run, as the loops take them.
+typedef struct {
+    int32_t parts;
+    int32_t sixteens;
+    int32_t fours;
+    int32_t rest;
+    intptr_t skipped;    // bytes of weights from the end of a part to the next one
+} run_quads;
+
+// The sums of one panel by the 8 pixels of a packed tile. `isWhole`: quads are one part, a multiple of sixteen.
+SWIFTLET_DOTPROD_INLINE void sum_tile(
+    int32x4_t *sum, run_quads quads, const int isWhole, const int8_t *x, const int8_t *w,
     const panel_constants *constants) {
     SWIFTLET_DECLARE_SUMS;
     SWIFTLET_BEGIN_SUMS(constants->bias);
-    const int32_t sixteens = quads >> 4, fours = isWhole ? 0 : quads >> 2 & 3, rest = isWhole ? 0 : quads & 3;
-    if (isWhole || sixteens) {
-        SWIFTLET_ADD_QUADS("// MCA gemmpacked_s8_8x8__dotprod 4096\n", SWIFTLET_SIXTEEN_QUADS, sixteens, x, w);
-    }
-    if (fours) SWIFTLET_ADD_QUADS("", SWIFTLET_FIRST_LOADS SWIFTLET_FOUR_QUADS, fours, x, w);
-    int32x4_t sum[16] = {s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15};
-    for (int32_t q = rest; q > 0; q--) {
+    int32_t parts = quads.parts;
+    do {
+        if (isWhole || quads.sixteens) {
+            SWIFTLET_ADD_QUADS(
+                "// MCA gemmpacked_s8_8x8__dotprod 4096\n", SWIFTLET_SIXTEEN_QUADS, quads.sixteens, x, w);
+        }
+        if (isWhole) break;
+        if (quads.fours) SWIFTLET_ADD_QUADS("", SWIFTLET_FIRST_LOADS SWIFTLET_FOUR_QUADS, quads.fours, x, w);
+        w += quads.skipped;
+    } while (--parts);
+    const int32x4_t sums[16] = {s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15};
+    SWIFTLET_UNROLL for (int i = 0; i < 16; i++) sum[i] = sums[i];
+    for (int32_t q = isWhole ? 0 : quads.rest; q > 0; q--) {
         const int8x16_t w0 = vld1q_s8(w), w1 = vld1q_s8(w + 16);
         w += 32;
         add_quad(sum, 4, w0, w1, vld1q_s8(x));
         add_quad(sum + 8, 4, w0, w1, vld1q_s8(x + 64));
         x += 16;
     }
-    if (pixelBias) {
-        SWIFTLET_UNROLL for (int p = 0; p < 8; p++) {
-            const int32x4_t addend = vdupq_n_s32(p < valid ? pixelBias[p] : 0);
-            sum[2 * p] = vaddq_s32(sum[2 * p], addend);
-            sum[2 * p + 1] = vaddq_s32(sum[2 * p + 1], addend);
-        }
-    }
-    finish_tile(output, stride, channels, sum, 8, valid, isClamped, constants);
 }
 
-// One panel by the first `tile` pixels, 1 or 4, of a packed tile.
-SWIFTLET_DOTPROD_INLINE void gemm_part(
-    const swiftlet_gemm_tiles_arguments *a, const int8_t *x, const int8_t *w, int8_t *output, const int32_t *pixelBias,
-    int32_t channels, const int tile, int32_t valid, int isClamped, const panel_constants *constants) {
-    int32x4_t sum[8];
-    const int32x4_t bias0 = vld1q_s32(constants->bias), bias1 = vld1q_s32(constants->bias + 4);
-    SWIFTLET_UNROLL for (int p = 0; p < tile; p++) {
-        const int32x4_t addend = vdupq_n_s32(pixelBias && p < valid ? pixelBias[p] : 0);
-        sum[2 * p] = vaddq_s32(bias0, addend);
-        sum[2 * p + 1] = vaddq_s32(bias1, addend);
+// The sums of one panel by the first `pixels`, fewer than 8, of a packed tile.
+SWIFTLET_DOTPROD_INLINE void sum_part(
+    int32x4_t *sums, run_quads quads, const int pixels, const int8_t *x, const int8_t *w,
+    const panel_constants *constants) {
+    enum { most = 14 };
+    const int low = pixels < 4 ? pixels : 4, high = pixels - low;
+    int32x4_t sum[most];
+    SWIFTLET_UNROLL for (int i = 0; i < 2 * pixels; i++) sum[i] = vld1q_s32(constants->bias + 4 * (i % 2));
+    const int32_t fours = 4 * quads.sixteens + quads.fours;
+    for (int32_t part = fours > 0 ? quads.parts : 0; part > 0; part--, w += quads.skipped) {
+        int32_t four = fours;
+        do {
+            const int8x16x4_t first = vld1q_s8_x4(x);
+            x += high ? 64 : 128;
+            SWIFTLET_STEPPED(x);
+            const int8x16x4_t second = high ? vld1q_s8_x4(x) : first;
+            if (high) x += 64;
+            SWIFTLET_UNROLL for (int i = 0; i < 4; i += 2) {
+                const int8x16x4_t v = vld1q_s8_x4(w);
+                w += 64;
+                SWIFTLET_STEPPED(w);
+                SWIFTLET_UNROLL for (int j = 0; j < 2; j++) {
+                    add_quad(sum, low, v.val[2 * j], v.val[2 * j + 1], first.val[i + j]);
+                    add_quad(sum + 8, high, v.val[2 * j], v.val[2 * j + 1], second.val[i + j]);
+                }
+            }
+            four--;
+        } while (four);
     }
-    int32_t q = a->quads;
-    for (; q >= 4; q -= 4) {
-        const int8x16x4_t w0 = vld1q_s8_x4(w);
-        w += 64;
-        SWIFTLET_STEPPED(w);
-        const int8x16x4_t w1 = vld1q_s8_x4(w), v = vld1q_s8_x4(x);
-        w += 64;
-        SWIFTLET_STEPPED(w);
-        x += 128;
-        add_quad(sum, tile, w0.val[0], w0.val[1], v.val[0]);
-        add_quad(sum, tile, w0.val[2], w0.val[3], v.val[1]);
-        add_quad(sum, tile, w1.val[0], w1.val[1], v.val[2]);
-        add_quad(sum, tile, w1.val[2], w1.val[3], v.val[3]);
+    for (int32_t q = quads.rest; q > 0; q--, x += 16, w += 32) {
+        const int8x16_t w0 = vld1q_s8(w), w1 = vld1q_s8(w + 16);
+        add_quad(sum, low, w0, w1, vld1q_s8(x));
+        if (high) add_quad(sum + 8, high, w0, w1, vld1q_s8(x + 64));
     }
-    for (; q > 0; q--) {
-        add_quad(sum, tile, vld1q_s8(w), vld1q_s8(w + 16), vld1q_s8(x));
-        w += 32;
-        x += 16;
+    SWIFTLET_UNROLL for (int i = 0; i < 2 * pixels; i++) sums[i] = sum[i];
+}
+
+SWIFTLET_DOTPROD_INLINE run_quads quads_of_run(const swiftlet_tile_run *run) {
+    const int32_t quads = run->quads;
+    const intptr_t skipped = run->parts > 1 ? run->weightStride - 32 * (intptr_t)quads : 0;
+    return (run_quads){run->parts, quads >> 4, quads >> 2 & 3, quads & 3, skipped};
+}
+
+// Bytes of a packed tile.
+SWIFTLET_DOTPROD_INLINE intptr_t tile_bytes(run_quads quads) {
+    return (intptr_t)quads.parts * (4 * quads.sixteens + quads.fours + (quads.rest > 0)) * 128;
+}
+
+// A tile of up to 8 pixels, whatever its place, channels and range. Not inlined: most tiles are others.
+SWIFTLET_DOTPROD __attribute__((noinline)) static void finish_any(
+    run_cursor *cursor, int32x4_t *sum, const int32_t *pixelBias, int32_t pixels, int32_t channels, int isClamped,
+    const panel_constants *constants) {
+    for (int32_t p = 0; pixelBias && p < pixels; p++) {
+        const int32x4_t addend = vdupq_n_s32(pixelBias[p]);
+        sum[2 * p] = vaddq_s32(sum[2 * p], addend);
+        sum[2 * p + 1] = vaddq_s32(sum[2 * p + 1], addend);
     }
-    finish_tile(output, a->outputPixelStride, channels, sum, tile, valid, isClamped, constants);
+    for (; pixels > 0; pixels -= 4, sum += 8) {
+        int8x16_t values[2];
+        finish_sums(values, sum, 2, constants);
+        if (isClamped) {
+            SWIFTLET_UNROLL for (int p = 0; p < 2; p++) values[p] = clamped16(values[p], constants->range);
+        }
+        store_some_pixels(cursor, values, pixels < 4 ? pixels : 4, channels);
+    }
+}
+
+// `tiles` whole tiles that do not end their row.
+SWIFTLET_DOTPROD_INLINE void gemm_row(
+    run_cursor *cursor, run_quads quads, const int isWhole, int32_t tiles, const int8_t *x, const int8_t *w,
+    const panel_constants *constants) {
+    const intptr_t tileBytes = tile_bytes(quads);
+    // Not in memory.
+    run_cursor next = *cursor;
+    for (; tiles > 0; tiles--, x += tileBytes) {
+        int32x4_t sum[16];
+        int8x16_t values[4];
+        sum_tile(sum, quads, isWhole, x, w, constants);
+        finish_sums(values, sum, 4, constants);
+        store_eight_pixels(&next, values, 1);
+    }
+    cursor->output = next.output;
+}
+
+// The tiles of one panel in one run; returns the first after them.
+SWIFTLET_DOTPROD_INLINE const int8_t *gemm_run(
+    const swiftlet_gemm_tiles_arguments *a, const swiftlet_tile_run *run, const int8_t *x, const int8_t *w,
+    int8_t *output, int32_t channels, int isClamped, const panel_constants *constants) {
+    const run_quads quads = quads_of_run(run);
+    const int isWhole = run->parts == 1 && run->quads % 16 == 0;
+    const intptr_t tileBytes = tile_bytes(quads);
+    const int32_t *pixelBias = a->pixelBias;
+    run_cursor cursor = first_of_run(run, output);
+    int32_t left = run->pixels;
+    const int isPlain = channels >= 8 && !pixelBias && !isClamped;
+    while (left > 0) {
+        // Most tiles, without a look at what the others need.
+        if (isPlain) {
+            const int32_t tiles = tiles_in_row(&cursor, left);
+            if (isWhole) {
+                gemm_row(&cursor, quads, 1, tiles, x, w, constants);
+            } else {
+                gemm_row(&cursor, quads, 0, tiles, x, w, constants);
+            }
+            x += tiles * tileBytes;
+            left -= 8 * tiles;
+            cursor.left -= 8 * tiles;
+            if (left == 0) break;
+        }
+        const int32_t pixels = left < 8 ? left : 8;
+        if (pixels == 8) {
+            int32x4_t sum[16];
+            sum_tile(sum, quads, 0, x, w, constants);
+            if (isPlain) {
+                int8x16_t values[4];
+                finish_sums(values, sum, 4, constants);
+                store_eight_pixels(&cursor, values, 0);
+            } else {
+                finish_any(&cursor, sum, pixelBias, 8, channels, isClamped, constants);
+            }
+        } else {
+            int32x4_t sum[16] = {{0}};
+            switch (pixels) {
+            case 1: sum_part(sum, quads, 1, x, w, constants); break;
+            case 2: sum_part(sum, quads, 2, x, w, constants); break;
+            case 3: sum_part(sum, quads, 3, x, w, constants); break;
+            case 4: sum_part(sum, quads, 4, x, w, constants); break;
+            case 5: sum_part(sum, quads, 5, x, w, constants); break;
+            case 6: sum_part(sum, quads, 6, x, w, constants); break;
+            default: sum_part(sum, quads, 7, x, w, constants); break;
+            }
+            finish_any(&cursor, sum, pixelBias, pixels, channels, isClamped, constants);
+        }
+        x += tileBytes;
+        left -= pixels;
+        if (pixelBias) pixelBias += pixels;
+    }
+    return x;
 }
 
 // A tile of 8 pixels is packed as [four quads][four pixels, twice][quad 0..<4][pixel 0..<4][input 0..<4]: SDOT by element
@@ -135,43 +240,15 @@ SWIFTLET_DOTPROD void swiftlet_gemmpacked_s8_8x8__dotprod(const swiftlet_gemm_ti
     panel_constants constants;
     constants.range = output_range(a->zeroPoint, a->lowest, a->highest);
     const int isClamped = clamps(a);
-    const int32_t quads = a->quads;
-    const int isWhole = quads % 16 == 0;
-    const intptr_t tileBytes = (intptr_t)((quads + 3) / 4) * 128, stride = a->outputPixelStride;
     const int8_t *w = a->weights;
     for (int32_t o = 0; o < a->channels; o += 8, w += (intptr_t)32 * a->quads) {
-        memcpy(constants.bias, a->bias + o, 32);
-        memcpy(constants.bias + 8, a->bias + o, 32);
         memcpy(constants.scale, a->scales + o, 32);
-        const int32_t channels = a->channels - o;
         const int8_t *x = a->activations;
-        const int32_t *pixelBias = a->pixelBias;
-        int8_t *output = a->output + o;
-        int32_t left = a->pixels;
-        // Most tiles, without a look at what the others need.
-        if (channels >= 8 && !pixelBias && !isClamped) {
-            for (; left >= 8 && isWhole; left -= 8) {
-                gemm_tile(quads, 1, x, w, output, stride, 0, 8, 8, 0, &constants);
-                x += tileBytes;
-                output += 8 * stride;
-            }
-            for (; left >= 8; left -= 8) {
-                gemm_tile(quads, 0, x, w, output, stride, 0, 8, 8, 0, &constants);
-                x += tileBytes;
-                output += 8 * stride;
-            }
-        }
-        for (; left > 4; left -= 8) {
-            gemm_tile(
-                quads, 0, x, w, output, stride, pixelBias, channels, left < 8 ? left : 8, isClamped, &constants);
-            x += tileBytes;
-            output += 8 * stride;
-            if (pixelBias) pixelBias += 8;
-        }
-        if (left > 1) {
-            gemm_part(a, x, w, output, pixelBias, channels, 4, left, isClamped, &constants);
-        } else if (left > 0) {
-            gemm_part(a, x, w, output, pixelBias, channels, 1, 1, isClamped, &constants);
+        for (int32_t i = 0; i < a->runCount; i++) {
+            const swiftlet_tile_run *run = a->runs + i;
+            begin_run(constants.bias, a, run, o);
+            memcpy(constants.bias + 8, constants.bias, 32);
+            x = gemm_run(a, run, x, w + run->weights, a->output + o, a->channels - o, isClamped, &constants);
         }
     }
 }

@@ -60,3 +60,22 @@ int64_t swiftlet_largest_filter_sum_s8(const int8_t *weights, int32_t panels, in
     }
     return largest;
 }
+
+void swiftlet_skipped_sums_s8(
+    const int8_t *weights, int32_t panels, int32_t kernelHeight, int32_t kernelWidth, int32_t quads, int32_t firstY,
+    int32_t height, int32_t firstX, int32_t width, int32_t *sums) {
+    for (int32_t panel = 0; panel < panels; panel++, sums += 8) {
+        int32_t partial[lanes] = {0};
+        for (int32_t y = 0; y < kernelHeight; y++) {
+            for (int32_t x = 0; x < kernelWidth; x++, weights += (intptr_t)quads * lanes) {
+                if (y >= firstY && y < firstY + height && x >= firstX && x < firstX + width) continue;
+                for (int32_t i = 0; i < quads; i++) {
+                    for (int lane = 0; lane < lanes; lane++) partial[lane] += weights[i * lanes + lane];
+                }
+            }
+        }
+        for (int i = 0; i < 8; i++) {
+            sums[i] = partial[4 * i] + partial[4 * i + 1] + partial[4 * i + 2] + partial[4 * i + 3];
+        }
+    }
+}

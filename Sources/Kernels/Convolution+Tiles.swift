@@ -2,7 +2,8 @@ import CKernels
 
 /// The form of an int8 convolution of the 64-bit ARM micro-kernels, which run over all tiles of a block of output pixels,
 /// panel by panel:
-/// - `gemmPackedInt8` (SDOT, SMMLA) reads tiles that its packing kernel copied into scratch in its own order;
+/// - `gemmPackedInt8` (SDOT, SMMLA) reads tiles that its packing kernel copied into scratch in its own order, region by
+///   region (`TileRegions`), without taps that lie in the padding;
 /// - `gemmChainInt8` (NEON) reads rows where they lie. Where taps hold a number of quads that its groups of four don't
 ///   divide, the taps of a pixel are copied into one row first.
 ///
@@ -24,6 +25,8 @@ extension Convolution {
         /// Offset of the row pointers; the row of input zero points lies before them.
         let rowsOffset: Int
         let pixelBiasOffset: Int
+        /// Offset of the runs of a block.
+        let runsOffset: Int
         /// Offset of one panel of weights in SMMLA's order.
         let panelOffset: Int
         /// Offset of four joined rows.
@@ -33,6 +36,8 @@ extension Convolution {
 
         /// Pixels of a packed tile.
         static let tile = 8
+        /// Tiles of so many pixels.
+        static func tiles(_ pixels: Int) -> Int { (pixels + tile - 1) / tile }
         /// Deepest filter, in quads, whose panel has room in scratch.
         static let maximumDepth = 8192
 
@@ -51,7 +56,8 @@ extension Convolution {
             blockPixels = min(max(fitting, TileLayout.tile), 512, wanted)
             rowsOffset = align(g.inputChannelsPerGroup + Packing.readAheadBytes)
             pixelBiasOffset = rowsOffset + align(g.taps * blockPixels * 8)
-            panelOffset = pixelBiasOffset + align(blockPixels * 4)
+            runsOffset = pixelBiasOffset + align(blockPixels * 4)
+            panelOffset = runsOffset + align(TileRegions.maximumCount * MemoryLayout<swiftlet_tile_run>.stride)
             joinedOffset =
                 panelOffset + (depth <= TileLayout.maximumDepth ? align(pixelBytes * Packing.panelWidth + 64) : 0)
             packedOffset = joinedOffset + (joinsTaps ? align(4 * Packing.quadWidth * depth + 64) : 0)
@@ -70,38 +76,67 @@ extension Convolution {
         return tileLayout.isFlat ? (geometry.groups * Packing.panels(geometry) * panelBytes + 63) / 64 * 64 : 0
     }
 
+    /// Sums of skipped weights that are kept: 8 a panel of each region.
+    private var skippedSumCount: Int {
+        tileRegions.leavesTapsOut ? tileRegions.count * geometry.groups * Packing.panels(geometry) * Packing.panelWidth : 0
+    }
+
     /// Bytes of what `prepareTiles` writes.
     var preparedTileByteCount: Int {
         let steps = kernel.family == .gemmChainInt8 ? geometry.groups * Packing.panels(geometry) * panelStepBytes : 0
-        return flatByteCount + (steps + 63) / 64 * 64
+        return flatByteCount + (steps + skippedSumCount * 4 + 63) / 64 * 64
     }
 
-    /// Brings weights into the order of flat rows and finds out how far their products can be summed in 16 bits.
+    /// Brings weights into the order of flat rows and finds out how far their products can be summed in 16 bits, or sums
+    /// those that regions leave out.
     func prepareTiles(weights: UnsafePointer<Int8>, into memory: UnsafeMutableRawPointer) {
+        let g = geometry
         var ordered = weights
         if tileLayout.isFlat {
             let flat = memory.assumingMemoryBound(to: Int8.self)
             flattenWeights(weights, into: flat, depth: tileLayout.depth)
             ordered = UnsafePointer(flat)
         }
-        if kernel.family != .gemmChainInt8 { return }
-        let joins = tileLayout.joinsTaps
-        swiftlet_chain_steps_s8(
-            ordered, Int32(geometry.groups * Packing.panels(geometry)), joins ? 1 : Int32(geometry.taps),
-            Int32(joins ? tileLayout.depth : Packing.quads(geometry)),
-            (memory + flatByteCount).assumingMemoryBound(to: UInt8.self))
+        let panels = g.groups * Packing.panels(g)
+        if kernel.family == .gemmChainInt8 {
+            let joins = tileLayout.joinsTaps
+            swiftlet_chain_steps_s8(
+                ordered, Int32(panels), joins ? 1 : Int32(g.taps), Int32(joins ? tileLayout.depth : Packing.quads(g)),
+                (memory + flatByteCount).assumingMemoryBound(to: UInt8.self))
+            return
+        }
+        if skippedSumCount == 0 { return }
+        let sums = (memory + flatByteCount).assumingMemoryBound(to: Int32.self)
+        for index in 0..<tileRegions.count {
+            let region = tileRegions.region(index, g)
+            swiftlet_skipped_sums_s8(
+                weights, Int32(panels), Int32(g.kernelHeight), Int32(g.kernelWidth), Int32(Packing.quads(g)),
+                Int32(region.firstY), Int32(region.kernelHeight), Int32(region.firstX), Int32(region.kernelWidth),
+                sums + index * panels * Packing.panelWidth)
+        }
+    }
+
+    /// Regions whose taps are multiplied by themselves, where that saves anything.
+    static func tileRegions(_ g: ConvolutionGeometry, always: Bool = false) -> TileRegions {
+        // Parts of a panel come in fours of quads.
+        guard Packing.quads(g) % 4 == 0, let regions = TileRegions(g) else { return TileRegions() }
+        return always || regions.cost(g) < TileRegions().cost(g) ? regions : TileRegions()
     }
 
     func runTiles(_ a: ConvolutionArguments, part: Part, scratch: UnsafeMutableRawPointer) {
         let g = geometry
         let panelsPerGroup = Packing.panels(g)
         let panels = g.groups * panelsPerGroup
+        // A weight offset counts padding as it counts other inputs.
+        let regions = a.weightOffset == 0 ? tileRegions : TileRegions()
+        var tiles = 0
+        for index in 0..<regions.count { tiles += TileLayout.tiles(regions.region(index, g).pixels) }
         let cut = PixelChannelCut(
             part, pixels: g.outputPixels, fewest: 2 * TileLayout.tile, block: tileLayout.blockPixels, channelUnits: panels)
-        let pixelRange = cut.pixels.range(of: g.outputPixels, unit: TileLayout.tile)
+        let tileRange = cut.pixels.range(of: tiles)
         let panelRange = cut.channels.range(of: panels)
-        if pixelRange.isEmpty || panelRange.isEmpty { return }
-        let isGathered = cut.repeatsPixels && pixelRange.count <= tileLayout.blockPixels && g.groups == 1
+        if tileRange.isEmpty || panelRange.isEmpty { return }
+        let isGathered = cut.repeatsPixels && g.groups == 1 && isOneBlock(regions, tileRange)
         if !g.isPointwise {
             scratch.initializeMemory(as: Int8.self, repeating: a.inputZeroPoint, count: tileLayout.rowsOffset)
         }
@@ -109,25 +144,115 @@ extension Convolution {
             let base = group * panelsPerGroup
             let first = max(panelRange.lowerBound - base, 0)
             let end = min(panelRange.upperBound - base, panelsPerGroup)
-            var start = pixelRange.lowerBound
-            while start < pixelRange.upperBound {
-                let stop = min(start + tileLayout.blockPixels, pixelRange.upperBound)
-                if !isGathered { gatherBlock(a, group: group, pixels: start..<stop, scratch: scratch) }
-                runTileBlock(a, group: group, panels: first..<end, pixels: start..<stop, scratch: scratch)
-                start = stop
+            var start = tileRange.lowerBound
+            while start < tileRange.upperBound {
+                start = runTileBlock(
+                    a, regions, group: group, panels: first..<end, tiles: start..<tileRange.upperBound,
+                    isGathered: isGathered, scratch: scratch)
             }
         }
     }
 
-    /// Makes the rows or packed tiles of one block of one group, and sums inputs where the weights have an offset.
+    /// Bytes of a packed pixel of a region.
+    @inline(__always)
+    private func pixelBytes(_ regions: TileRegions, _ region: TileRegions.Region) -> Int {
+        regions.leavesTapsOut
+            ? region.taps * Packing.quads(geometry) * Packing.quadWidth : tileLayout.pixelBytes
+    }
+
+    /// Whether scratch holds all of `tiles`.
+    private func isOneBlock(_ regions: TileRegions, _ tiles: Range<Int>) -> Bool {
+        var (bytes, start) = (0, 0)
+        for index in 0..<regions.count {
+            let region = regions.region(index, geometry)
+            let stop = start + TileLayout.tiles(region.pixels)
+            bytes += tiles.clamped(to: start..<stop).count * TileLayout.tile * pixelBytes(regions, region)
+            start = stop
+        }
+        return bytes <= tileLayout.blockPixels * tileLayout.pixelBytes
+    }
+
+    /// All panels in `panels` of one group for as many of `tiles` as scratch holds; returns the first that it doesn't.
+    /// `isGathered`: scratch holds them already.
+    private func runTileBlock(
+        _ a: ConvolutionArguments, _ regions: TileRegions, group: Int, panels: Range<Int>, tiles: Range<Int>,
+        isGathered: Bool, scratch: UnsafeMutableRawPointer
+    ) -> Int {
+        let g = geometry
+        let runs = (scratch + tileLayout.runsOffset).assumingMemoryBound(to: swiftlet_tile_run.self)
+        let room = tileLayout.blockPixels * tileLayout.pixelBytes
+        var (count, used, next, regionStart) = (0, 0, tiles.lowerBound, 0)
+        for index in 0..<regions.count {
+            let region = regions.region(index, g)
+            let regionTiles = TileLayout.tiles(region.pixels)
+            defer { regionStart += regionTiles }
+            let first = next - regionStart
+            if first >= regionTiles { continue }
+            let pixelBytes = pixelBytes(regions, region)
+            let fitting = (room - used) / (pixelBytes * TileLayout.tile)
+            let taken = min(fitting, regionTiles - first, tiles.upperBound - next)
+            if taken == 0 { break }
+            let start = first * TileLayout.tile
+            let stop = min(start + taken * TileLayout.tile, region.pixels)
+            if !isGathered {
+                gatherBlock(a, region, group: group, pixels: start..<stop, offset: used, scratch: scratch)
+            }
+            runs[count] = run(a, regions, index, region, group: group, panels: panels, pixels: start..<stop)
+            count += 1
+            used += taken * pixelBytes * TileLayout.tile
+            next += taken
+            if start + taken * TileLayout.tile < region.pixels { break }
+        }
+        runTileKernel(a, group: group, panels: panels, runs: UnsafeBufferPointer(start: runs, count: count), scratch: scratch)
+        return next
+    }
+
+    /// Pixels of a region as the kernels take them.
+    private func run(
+        _ a: ConvolutionArguments, _ regions: TileRegions, _ index: Int, _ region: TileRegions.Region, group: Int,
+        panels: Range<Int>, pixels: Range<Int>
+    ) -> swiftlet_tile_run {
+        let g = geometry
+        let quads = Packing.quads(g)
+        let quadBytes = Packing.panelWidth * Packing.quadWidth
+        let (row, column) = pixels.lowerBound.quotientAndRemainder(dividingBy: region.width)
+        let isContiguous = region.width == g.outputWidth
+        let rowStride = g.outputWidth * a.outputPixelStride
+        var run = swiftlet_tile_run(
+            output: ((region.y + row) * g.outputWidth + region.x + column) * a.outputPixelStride,
+            pixelStride: a.outputPixelStride, rowStride: rowStride - (region.width - 1) * a.outputPixelStride,
+            weights: 0, weightStride: 0, skippedSums: nil, pixels: Int32(pixels.count),
+            width: isContiguous ? Int32.max : Int32(region.width), column: isContiguous ? 0 : Int32(column), parts: 1,
+            quads: Int32(tileLayout.depth))
+        if region.width == 1 {
+            (run.pixelStride, run.width, run.column) = (rowStride, Int32.max, 0)
+        }
+        if !regions.leavesTapsOut { return run }
+        // Rows of whole taps follow each other.
+        run.weights = (region.firstY * g.kernelWidth + region.firstX) * quads * quadBytes
+        run.weightStride = g.kernelWidth * quads * quadBytes
+        let isOnePart = region.kernelWidth == g.kernelWidth
+        run.parts = isOnePart ? 1 : Int32(region.kernelHeight)
+        run.quads = Int32((isOnePart ? region.kernelHeight : 1) * region.kernelWidth * quads)
+        if a.inputZeroPoint != 0 && region.taps < g.taps {
+            let sums = (a.prepared.unsafelyUnwrapped + flatByteCount).assumingMemoryBound(to: Int32.self)
+            let panel = (index * g.groups + group) * Packing.panels(g) + panels.lowerBound
+            run.skippedSums = sums + panel * Packing.panelWidth
+        }
+        return run
+    }
+
+    /// Makes the rows of pixels of one group, or the packed tiles of pixels of a region, `offset` bytes behind the first
+    /// of the block; sums inputs where the weights have an offset.
     private func gatherBlock(
-        _ a: ConvolutionArguments, group: Int, pixels: Range<Int>, scratch: UnsafeMutableRawPointer
+        _ a: ConvolutionArguments, _ region: TileRegions.Region, group: Int, pixels: Range<Int>, offset: Int,
+        scratch: UnsafeMutableRawPointer
     ) {
         let g = geometry
         let isChain = kernel.family == .gemmChainInt8
         let isPacking = !isChain || tileLayout.joinsTaps
         let input = a.input + group * g.inputChannelsPerGroup
-        let packed = (scratch + tileLayout.packedOffset).assumingMemoryBound(to: Int8.self)
+        let packed = (scratch + (tileLayout.packedOffset + offset)).assumingMemoryBound(to: Int8.self)
         let rowBytes = tileLayout.depth * Packing.quadWidth
         if isPacking && isChain {
             gatherPixels(UnsafePointer(packed), stride: rowBytes, count: pixels.count, scratch: scratch)
@@ -137,9 +262,9 @@ extension Convolution {
                 scratch: scratch)
         }
         var arguments = swiftlet_pack_s8_arguments(
-            image: image(a, group: group, padding: scratch), rows: nil, output: packed,
+            image: image(a, region, group: group, padding: scratch), rows: nil, output: packed,
             joined: (scratch + tileLayout.joinedOffset).assumingMemoryBound(to: Int8.self),
-            firstPixel: Int32(pixels.lowerBound), pixels: Int32(pixels.count), taps: Int32(g.taps),
+            firstPixel: Int32(pixels.lowerBound), pixels: Int32(pixels.count), taps: Int32(region.taps),
             quads: Int32(Packing.quads(g)), flatInputs: tileLayout.isFlat ? Int32(g.inputChannelsPerGroup) : 0)
         let needsRows = g.isTransposed || a.weightOffset != 0
         if isPacking && !needsRows { return pack(&arguments) }
@@ -192,9 +317,23 @@ extension Convolution {
         }
     }
 
+    /// The input of one group as the packing kernels take it for a region.
+    private func image(
+        _ a: ConvolutionArguments, _ region: TileRegions.Region, group: Int, padding: UnsafeMutableRawPointer
+    ) -> swiftlet_image_s8 {
+        let g = geometry
+        var image = image(a, group: group, padding: padding)
+        (image.outputHeight, image.outputWidth) = (Int32(region.height), Int32(region.width))
+        (image.kernelHeight, image.kernelWidth) = (Int32(region.kernelHeight), Int32(region.kernelWidth))
+        image.padTop -= Int32(region.y * g.strideY + region.firstY * g.dilationY)
+        image.padLeft -= Int32(region.x * g.strideX + region.firstX * g.dilationX)
+        return image
+    }
+
     /// All panels in `panels` of one group for the pixels of one block.
-    private func runTileBlock(
-        _ a: ConvolutionArguments, group: Int, panels: Range<Int>, pixels: Range<Int>, scratch: UnsafeMutableRawPointer
+    private func runTileKernel(
+        _ a: ConvolutionArguments, group: Int, panels: Range<Int>, runs: UnsafeBufferPointer<swiftlet_tile_run>,
+        scratch: UnsafeMutableRawPointer
     ) {
         let g = geometry
         let isJoined = kernel.family == .gemmPackedInt8 || tileLayout.joinsTaps
@@ -207,6 +346,7 @@ extension Convolution {
         let outputChannel = group * g.outputChannelsPerGroup + firstChannel
         var arguments = swiftlet_gemm_tiles_arguments(
             activations: (scratch + tileLayout.packedOffset).assumingMemoryBound(to: Int8.self),
+            runs: runs.baseAddress,
             rows: (scratch + tileLayout.rowsOffset).assumingMemoryBound(to: UnsafePointer<Int8>?.self),
             weights: weights + packedChannel * tileLayout.depth * Packing.quadWidth,
             steps: a.prepared.map {
@@ -215,17 +355,33 @@ extension Convolution {
             bias: a.bias + packedChannel,
             pixelBias: a.weightOffset == 0
                 ? nil : UnsafePointer((scratch + tileLayout.pixelBiasOffset).assumingMemoryBound(to: Int32.self)),
-            scales: a.scales + packedChannel,
-            output: a.output + (pixels.lowerBound * a.outputPixelStride + outputChannel),
-            outputPixelStride: a.outputPixelStride,
-            panel: (scratch + tileLayout.panelOffset).assumingMemoryBound(to: Int8.self),
+            scales: a.scales + packedChannel, output: a.output + outputChannel, outputPixelStride: a.outputPixelStride,
+            panel: (scratch + tileLayout.panelOffset).assumingMemoryBound(to: Int8.self), runCount: Int32(runs.count),
             taps: isJoined ? 1 : Int32(g.taps), quads: Int32(isJoined ? tileLayout.depth : Packing.quads(g)),
-            pixels: Int32(pixels.count), channels: Int32(channels), zeroPoint: a.epilogue.output.zeroPoint,
-            lowest: a.epilogue.output.lowest, highest: a.epilogue.output.highest)
+            channels: Int32(channels), inputZeroPoint: Int32(a.inputZeroPoint),
+            zeroPoint: a.epilogue.output.zeroPoint, lowest: a.epilogue.output.lowest,
+            highest: a.epilogue.output.highest)
         kernel.markExecuted()
         kernel.entry.pointee.function.gemmpacked_s8(&arguments)
-        a.epilogue.finish(
-            kernels, output: a.output, pixelStride: a.outputPixelStride, pixels: pixels,
-            channels: outputChannel..<outputChannel + channels)
+        if a.epilogue.table == nil && a.epilogue.residual == nil { return }
+        for run in runs { finishRun(a, run, channels: outputChannel..<outputChannel + channels) }
+    }
+
+    /// Table and residual of what a run wrote, row by row.
+    private func finishRun(_ a: ConvolutionArguments, _ run: swiftlet_tile_run, channels: Range<Int>) {
+        var (pixel, left) = (run.output / a.outputPixelStride, Int(run.pixels))
+        var inRow = Int(run.width - run.column)
+        // A column: each pixel is a row.
+        let isColumn = run.pixelStride != a.outputPixelStride
+        while left > 0 {
+            let count = isColumn ? 1 : min(left, inRow)
+            a.epilogue.finish(
+                kernels, output: a.output, pixelStride: a.outputPixelStride, pixels: pixel..<pixel + count,
+                channels: channels)
+            left -= count
+            pixel += isColumn
+                ? run.pixelStride / a.outputPixelStride : count - 1 + run.rowStride / a.outputPixelStride
+            inRow = Int(run.width)
+        }
     }
 }

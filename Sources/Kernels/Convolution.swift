@@ -63,6 +63,7 @@ public struct Convolution: Sendable {
     let layout: ScratchLayout
     let packedLayout: PackedLayout
     let tileLayout: TileLayout
+    let tileRegions: TileRegions
     let winogradBlockLayout: WinogradBlockLayout?
     /// What `Packing.WeightTraits` told.
     let hasSmallScales: Bool
@@ -113,6 +114,7 @@ public struct Convolution: Sendable {
             packed = kernels.packed
         }
         packedLayout = PackedLayout(geometry, packed?.form ?? .uint8)
+        tileRegions = kernel.family == .gemmPackedInt8 ? Convolution.tileRegions(geometry) : TileRegions()
     }
 
     /// Bytes of scratch that each thread needs, 64-byte aligned: the same for every instruction set, so that it can be

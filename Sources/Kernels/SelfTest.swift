@@ -267,6 +267,17 @@ struct TestRandom {
         return g
     }
 
+    /// A convolution of whole fours of quads, narrow and wide, with any padding: regions of all kinds.
+    mutating func paddedGeometry() -> ConvolutionGeometry {
+        let isWide = int(0...2) == 0
+        return ConvolutionGeometry(
+            inputHeight: int(1...6), inputWidth: isWide ? int(12...40) : int(1...9), outputHeight: int(1...6),
+            outputWidth: isWide ? int(12...40) : int(1...9), groups: int(0...3) == 0 ? 2 : 1,
+            inputChannelsPerGroup: 16 * int(1...3), outputChannelsPerGroup: int(1...27), kernelHeight: int(1...5),
+            kernelWidth: int(1...5), strideY: int(1...3), strideX: int(1...2), dilationY: int(1...2),
+            dilationX: int(1...2), padTop: int(0...4), padLeft: int(0...4))
+    }
+
     /// A depthwise convolution for a kernel of whole rows: narrow and wide, any padding, also beside the input alone.
     mutating func rowsGeometry(size: Int) -> ConvolutionGeometry {
         let strideX = int(1...2)
@@ -377,6 +388,7 @@ struct KernelTest {
             if number % 8 == 1 { g.inputChannelsPerGroup = random.int(1...3) * (g.groups > 1 ? 2 : 1) }
             if number % 8 == 2 { g.inputChannelsPerGroup = 16 * random.int(1...8) }
         }
+        if (kernel.family == .gemmPackedInt8 || kernel.family == .packInt8) && number % 4 == 2 { g = random.paddedGeometry() }
         random.geometry = g
         let inputStride = g.inputChannels + max(0, random.int(-2...5))
         let outputStride = g.outputChannels + random.int(0...5)
@@ -825,6 +837,8 @@ extension Convolution {
         winogradLayout = kernel.isWinograd ? WinogradLayout(geometry) : nil
         self.kernel = packed?.gemm ?? (kernel.family == .packInt8 ? kernels.gemm : kernel)
         singlePixelKernel = self.kernel
+        tileRegions =
+            self.kernel.family == .gemmPackedInt8 ? Convolution.tileRegions(geometry, always: true) : TileRegions()
     }
 }
 

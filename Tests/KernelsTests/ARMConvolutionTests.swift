@@ -1,5 +1,6 @@
-import Kernels
 import XCTest
+
+@testable import Kernels
 
 /// What is decided for 64-bit ARM on any machine; its kernels themselves run in the self-test of the device binary.
 final class ARMConvolutionTests: XCTestCase {
@@ -123,6 +124,101 @@ final class ARMConvolutionTests: XCTestCase {
             XCTAssertEqual(Array(found), expected, "case \(number)")
         }
         XCTAssertEqual(counts.indices.filter { counts[$0] == 0 }, [17], "\(counts)")
+    }
+
+    /// Whether output (y, x) of `g` reads tap (ky, kx) inside the image.
+    private func isInside(_ g: ConvolutionGeometry, _ y: Int, _ x: Int, _ ky: Int, _ kx: Int) -> Bool {
+        g.inputPixel(oy: y, ox: x, tap: ky * g.kernelWidth + kx) != nil
+    }
+
+    func testRegionsCoverEachOutputOnceWithAllTapsInside() {
+        var random = Random(7)
+        var regionCounts = Set<Int>()
+        for number in 0..<2000 {
+            let g = ConvolutionGeometry(
+                inputHeight: random.int(1...9), inputWidth: random.int(1...9), outputHeight: random.int(1...9),
+                outputWidth: random.int(1...9), inputChannelsPerGroup: 16, outputChannelsPerGroup: 8,
+                kernelHeight: random.int(1...5), kernelWidth: random.int(1...5), strideY: random.int(1...3),
+                strideX: random.int(1...3), dilationY: random.int(1...3), dilationX: random.int(1...3),
+                padTop: random.int(0...4), padLeft: random.int(0...4))
+            guard let regions = TileRegions(g) else { continue }
+            XCTAssertLessThanOrEqual(regions.count, TileRegions.maximumCount)
+            regionCounts.insert(regions.count)
+            var covered = [Int](repeating: 0, count: g.outputPixels)
+            for index in 0..<regions.count {
+                let region = regions.region(index, g)
+                XCTAssertGreaterThan(region.taps, 0)
+                for y in region.y..<region.y + region.height {
+                    for x in region.x..<region.x + region.width {
+                        covered[y * g.outputWidth + x] += 1
+                        for ky in 0..<g.kernelHeight {
+                            for kx in 0..<g.kernelWidth where isInside(g, y, x, ky, kx) {
+                                XCTAssertTrue(
+                                    (region.firstY..<region.firstY + region.kernelHeight).contains(ky)
+                                        && (region.firstX..<region.firstX + region.kernelWidth).contains(kx),
+                                    "case \(number), region \(index): output \(y) \(x) reads tap \(ky) \(kx)")
+                            }
+                        }
+                    }
+                }
+            }
+            XCTAssertEqual(covered, [Int](repeating: 1, count: g.outputPixels), "case \(number)")
+        }
+        XCTAssertTrue(regionCounts.isSuperset(of: 1...9), "\(regionCounts)")
+    }
+
+    func testRegionsOfPaddedConvolutions() throws {
+        let dotprod = try KernelSet(features: [.neon, .aarch64, .dotprod])
+        func taps(_ g: ConvolutionGeometry) -> [Int] {
+            let regions = Convolution(g, kernels: dotprod).tileRegions
+            return (0..<regions.count).map { regions.region($0, g).taps }
+        }
+        XCTAssertEqual(taps(geometry(7, 512, 512)), [6, 6, 6, 6, 9])
+        XCTAssertEqual(taps(geometry(56, 64, 64)), [6, 6, 6, 6, 9])
+        XCTAssertEqual(taps(geometry(56, 64, 128, stride: 2)), [6, 6, 9], "the last row and column are inside")
+        XCTAssertEqual(taps(geometry(56, 64, 64, kernel: 1)), [1])
+        XCTAssertEqual(taps(geometry(224, 3, 64, kernel: 7, stride: 2)), [49], "quads don't come in fours")
+        XCTAssertEqual(taps(geometry(3, 16, 8)), [9], "smaller tiles cost more than they save")
+    }
+
+    func testSumsOfSkippedWeights() throws {
+        var random = Random(8)
+        for _ in 0..<20 {
+            var g = geometry(random.int(14...16), 16 * random.int(2...4), random.int(1...20))
+            g.groups = random.int(1...2)
+            let weights = random.int8s(g.outputChannels * g.taps * g.inputChannelsPerGroup)
+            let packed = Packing.packWeights(g, weights)
+            let convolution = Convolution(
+                g, traits: packed.traits, kernels: try KernelSet(features: [.neon, .aarch64, .dotprod]))
+            let regions = convolution.tileRegions
+            XCTAssertEqual(regions.count, 5)
+            let channels = g.groups * Packing.panels(g) * Packing.panelWidth
+            XCTAssertEqual(convolution.preparedByteCount, (regions.count * channels * 4 + 63) / 64 * 64)
+            let memory = Guarded(byteCount: convolution.preparedByteCount, fill: 99)
+            packed.bytes.withUnsafeBufferPointer { bytes in
+                [Int32(0)].withUnsafeBufferPointer {
+                    convolution.prepare(weights: bytes.baseAddress!, bias: $0.baseAddress!, into: memory.base)
+                }
+            }
+            XCTAssertTrue(memory.isIntact)
+            let sums = memory.base.assumingMemoryBound(to: Int32.self)
+            for index in 0..<regions.count {
+                let region = regions.region(index, g)
+                for channel in 0..<g.outputChannels {
+                    var expected: Int32 = 0
+                    for ky in 0..<g.kernelHeight {
+                        for kx in 0..<g.kernelWidth {
+                            if (region.firstY..<region.firstY + region.kernelHeight).contains(ky)
+                                && (region.firstX..<region.firstX + region.kernelWidth).contains(kx)
+                            { continue }
+                            let tap = (channel * g.taps + ky * g.kernelWidth + kx) * g.inputChannelsPerGroup
+                            for weight in weights[tap..<tap + g.inputChannelsPerGroup] { expected += Int32(weight) }
+                        }
+                    }
+                    XCTAssertEqual(sums[index * channels + Packing.biasIndex(g, channel: channel)], expected)
+                }
+            }
+        }
     }
 
     func testLargestFilterSum() {

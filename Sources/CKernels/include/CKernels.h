@@ -166,13 +166,32 @@ typedef struct {
     int32_t flatInputs;
 } swiftlet_pack_s8_arguments;
 
-// Arguments of a block of an int8 convolution: `pixels` output pixels by consecutive panels of weights.
-//   gemmpacked_s8  tiles that pack_s8 packed, one after the other; taps is 1, quads those of all taps
-//   gemmchain_s8   rows[(tile * taps + tap) * kernel's pixels + pixel], `steps` as swiftlet_chain_steps_s8 wrote them
+// Output pixels that read the same taps of a filter: `pixels` of a rectangle, row by row. Their weights are `parts` times
+// `quads` consecutive quads of a panel, a multiple of four where there are several parts.
+typedef struct {
+    intptr_t output;                // bytes from the first output of the block to the run's first
+    intptr_t pixelStride;           // from one output to the next of its row
+    intptr_t rowStride;             // from the last output of a row to the first of the next one
+    intptr_t weights;               // bytes from the start of a panel to the first part
+    intptr_t weightStride;          // from the start of a part to that of the next one
+    const int32_t *skippedSums;     // sums of the weights that are left out, 8 a panel; null where there are none
+    int32_t pixels;
+    int32_t width;                  // of the rectangle
+    int32_t column;                 // of the first pixel
+    int32_t parts;
+    int32_t quads;
+} swiftlet_tile_run;
+
+// Arguments of a block of an int8 convolution: output pixels by consecutive panels of weights.
+//   gemmpacked_s8  the pixels of `runs`; those of a run are tiles that pack_s8 packed, which follow each other
+//   gemmchain_s8   the pixels of one run, all in one row; rows[(tile * taps + tap) * kernel's pixels + pixel], `steps` as
+//                  swiftlet_chain_steps_s8 wrote them
+// quads: of a panel; of each of `taps` for gemmchain_s8. Skipped weights count as multiplied with inputZeroPoint.
 // `panel` is memory for one panel of weights, 32 * (quads up to a multiple of 4) + 64 bytes; pixelBias is null or one per
 // pixel; otherwise as swiftlet_gemm_s8_arguments.
 typedef struct {
     const int8_t *activations;
+    const swiftlet_tile_run *runs;
     const int8_t *const *rows;
     const int8_t *weights;
     const uint8_t *steps;
@@ -182,14 +201,21 @@ typedef struct {
     int8_t *output;
     intptr_t outputPixelStride;
     int8_t *panel;
+    int32_t runCount;
     int32_t taps;
     int32_t quads;
-    int32_t pixels;
     int32_t channels;
+    int32_t inputZeroPoint;
     int32_t zeroPoint;
     int32_t lowest;
     int32_t highest;
 } swiftlet_gemm_tiles_arguments;
+
+// Sums of the weights of each channel outside of the taps [firstY, firstY + height) x [firstX, firstX + width) of a kernel
+// `kernelWidth` wide: 8 a panel. `quads`: of a tap.
+void swiftlet_skipped_sums_s8(
+    const int8_t *weights, int32_t panels, int32_t kernelHeight, int32_t kernelWidth, int32_t quads, int32_t firstY,
+    int32_t height, int32_t firstX, int32_t width, int32_t *sums);
 
 // How gemmchain_s8 may sum the products of four consecutive quads of one tap in 16 bits, for any inputs. Below
 // SWIFTLET_STEP_QUADS a step is a set: bit i says that channels 2 i and 2 i + 1 sum two quads and two, else four.

@@ -1,0 +1,117 @@
+/// How the output pixels of a convolution are cut into rectangles whose pixels read the same taps, so that taps in the
+/// padding are not multiplied: rows at the top and bottom where part of the kernel lies outside, then such columns at the
+/// left and right of the rows between them, then what is left. Each tap that is left out would have read the input zero
+/// point, whose product with its weight is added instead. Rows keep the taps that only some of their pixels leave out.
+struct TileRegions: Sendable {
+    /// A rectangle of output pixels, and one of the kernel's taps.
+    struct Region {
+        var y: Int
+        var x: Int
+        var height: Int
+        var width: Int
+        var firstY: Int
+        var kernelHeight: Int
+        var firstX: Int
+        var kernelWidth: Int
+
+        var pixels: Int { height * width }
+        var taps: Int { kernelHeight * kernelWidth }
+    }
+
+    /// Rows and columns of outputs that are regions of their own; none where the image is one region.
+    private let top: Int
+    private let bottom: Int
+    private let left: Int
+    private let right: Int
+    let count: Int
+    /// Whether a region leaves taps out.
+    let leavesTapsOut: Bool
+
+    /// Most regions.
+    static let maximumCount = 16
+
+    /// The whole image with all taps.
+    init() { (top, bottom, left, right, count, leavesTapsOut) = (0, 0, 0, 0, 1, false) }
+
+    /// Nil where `maximumCount` are too few, or nothing is to be left out.
+    init?(_ g: ConvolutionGeometry) {
+        guard !g.isTransposed else { return nil }
+        (top, bottom) = TileRegions.borders(
+            outputs: g.outputHeight, taps: g.kernelHeight, stride: g.strideY, dilation: g.dilationY, pad: g.padTop,
+            inputs: g.inputHeight)
+        (left, right) = TileRegions.borders(
+            outputs: g.outputWidth, taps: g.kernelWidth, stride: g.strideX, dilation: g.dilationX, pad: g.padLeft,
+            inputs: g.inputWidth)
+        let rows = g.outputHeight - top - bottom
+        let columns = g.outputWidth - left - right
+        count = top + bottom + (rows > 0 ? left + right + (columns > 0 ? 1 : 0) : 0)
+        leavesTapsOut = top + bottom + left + right > 0
+        if !leavesTapsOut || count > TileRegions.maximumCount { return nil }
+    }
+
+    /// How many outputs at both ends of an axis have taps outside the input; each output counts once.
+    private static func borders(
+        outputs: Int, taps: Int, stride: Int, dilation: Int, pad: Int, inputs: Int
+    ) -> (first: Int, last: Int) {
+        func isWhole(_ o: Int) -> Bool {
+            inside(o, taps: taps, stride: stride, dilation: dilation, pad: pad, inputs: inputs).count == taps
+        }
+        var first = 0
+        while first < outputs && !isWhole(first) { first += 1 }
+        var last = 0
+        while last < outputs - first && !isWhole(outputs - 1 - last) { last += 1 }
+        return (first, last)
+    }
+
+    /// The taps of an output along one axis that lie inside the input; one where none does.
+    private static func inside(
+        _ o: Int, taps: Int, stride: Int, dilation: Int, pad: Int, inputs: Int
+    ) -> Range<Int> {
+        let start = o * stride - pad
+        let first = start < 0 ? (-start + dilation - 1) / dilation : 0
+        let end = start < inputs ? min((inputs - start + dilation - 1) / dilation, taps) : 0
+        return first < end ? first..<end : 0..<1
+    }
+
+    func region(_ index: Int, _ g: ConvolutionGeometry) -> Region {
+        var region = Region(
+            y: 0, x: 0, height: g.outputHeight, width: g.outputWidth, firstY: 0, kernelHeight: g.kernelHeight, firstX: 0,
+            kernelWidth: g.kernelWidth)
+        if index < top + bottom {
+            region.y = index < top ? index : g.outputHeight - bottom + (index - top)
+            region.height = 1
+            let taps = TileRegions.inside(
+                region.y, taps: g.kernelHeight, stride: g.strideY, dilation: g.dilationY, pad: g.padTop,
+                inputs: g.inputHeight)
+            (region.firstY, region.kernelHeight) = (taps.lowerBound, taps.count)
+            return region
+        }
+        region.y = top
+        region.height = g.outputHeight - top - bottom
+        let column = index - top - bottom
+        if column < left + right {
+            region.x = column < left ? column : g.outputWidth - right + (column - left)
+            region.width = 1
+            let taps = TileRegions.inside(
+                region.x, taps: g.kernelWidth, stride: g.strideX, dilation: g.dilationX, pad: g.padLeft,
+                inputs: g.inputWidth)
+            (region.firstX, region.kernelWidth) = (taps.lowerBound, taps.count)
+            return region
+        }
+        region.x = left
+        region.width = g.outputWidth - left - right
+        return region
+    }
+
+    /// What all regions cost by instructions of SDOT, of one panel: an estimate.
+    func cost(_ g: ConvolutionGeometry) -> Int {
+        var sum = 0
+        for index in 0..<count {
+            let region = region(index, g)
+            let (tiles, rest) = region.pixels.quotientAndRemainder(dividingBy: 8)
+            let fours = region.taps * Packing.quads(g) / 4
+            sum += tiles * (68 * fours + 110) + (rest > 0 ? (8 * rest + 5) * fours + 180 : 0) + 50
+        }
+        return sum
+    }
+}
