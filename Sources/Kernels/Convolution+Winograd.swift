@@ -1,6 +1,6 @@
 import CKernels
 
-/// The kernels of Winograd's F(4×4, 3×3).
+/// The kernels of Winograd's F(4×4, 3×3) and its tiles of three rows or columns.
 struct WinogradKernels: Sendable, Equatable {
     let input: Kernel
     let weights: Kernel
@@ -8,14 +8,43 @@ struct WinogradKernels: Sendable, Equatable {
 }
 
 /// 3×3 convolutions of stride 1 by Winograd's F(4×4, 3×3) in integers: a quarter of the multiplications, 16-bit operands.
-/// All transforms have integer factors, sums wrap at 32 bits, and what comes out is 576 times the convolution modulo 2^32;
-/// times 1/9 modulo 2^32 it is 64 times the convolution, exactly, where that fits. Weights are transformed on the way,
+/// Where the image is no multiple of four, some rows and columns of tiles have three outputs, F(3, 3): its points are those
+/// of F(4, 3) but one, so that the same transformed weights serve, and 30 or 25 products instead of 36 are enough.
+/// All transforms have integer factors, sums wrap at 32 bits, and what comes out is 576 times (144, 36 for tiles of three)
+/// the convolution modulo 2^32; times 1/9 modulo 2^32 it is 64 (16, 4) times the convolution, exactly, where that fits. Weights are transformed on the way,
 /// panel by panel: they are stored once, as every other kernel reads them.
 extension Convolution {
+    /// Tiles along an axis: some of four outputs, then some of three.
+    struct WinogradAxis: Sendable {
+        let fours: Int
+        let threes: Int
+
+        init(_ outputs: Int) {
+            let count = (outputs + 3) / 4
+            threes = min(count, 4 * count - outputs)
+            fours = count - threes
+        }
+
+        /// The first output of a tile, and how many it has.
+        @inline(__always)
+        func tile(_ index: Int) -> (start: Int, count: Int) {
+            index < fours ? (4 * index, 4) : (4 * fours + 3 * (index - fours), 3)
+        }
+    }
+
+    /// A tile of outputs.
+    struct WinogradTile {
+        let y: Int
+        let x: Int
+        let rows: Int
+        let columns: Int
+    }
+
     /// Where things lie in a thread's scratch.
     struct WinogradLayout: Sendable {
-        let tilesX: Int
-        let tilesY: Int
+        let axisX: WinogradAxis
+        let axisY: WinogradAxis
+        let tiles: Int
         /// Input channels / 8, rounded up.
         let eights: Int
         /// Transformed inputs of so many groups of 8 tiles are kept at a time.
@@ -29,7 +58,6 @@ extension Convolution {
         let inputsOffset: Int
         let byteCount: Int
 
-        static let tile = 4
         /// Tiles of a group.
         static let group = 8
         /// Values of a tile and channel.
@@ -47,8 +75,9 @@ extension Convolution {
                 g.inputChannelsPerGroup >= 8, g.inputChannelsPerGroup <= WinogradLayout.maximumChannels
             else { return nil }
             func align(_ n: Int) -> Int { (n + 63) / 64 * 64 }
-            tilesX = (g.outputWidth + WinogradLayout.tile - 1) / WinogradLayout.tile
-            tilesY = (g.outputHeight + WinogradLayout.tile - 1) / WinogradLayout.tile
+            axisX = WinogradAxis(g.outputWidth)
+            axisY = WinogradAxis(g.outputHeight)
+            tiles = (axisX.fours + axisX.threes) * (axisY.fours + axisY.threes)
             eights = (g.inputChannelsPerGroup + 7) / 8
             rowsOffset = align(g.inputChannelsPerGroup + Packing.readAheadBytes)
             outputsOffset = rowsOffset + align(WinogradLayout.positions * 8)
@@ -57,18 +86,33 @@ extension Convolution {
             weightsOffset = productsOffset + WinogradLayout.positions * 64 * 4
             let groupBytes = WinogradLayout.positions * eights * 64 * 2
             inputsOffset = weightsOffset + groupBytes
-            let groups = (tilesX * tilesY + WinogradLayout.group - 1) / WinogradLayout.group
+            let groups = (tiles + WinogradLayout.group - 1) / WinogradLayout.group
             blockGroups = max(1, min(groups, (320 << 10) / groupBytes))
             byteCount = inputsOffset + blockGroups * groupBytes
+        }
+
+        /// Tiles in the order of the groups: those of four rows follow each other, and so do those of four columns.
+        func tile(_ index: Int) -> WinogradTile {
+            // 4 x 3, 4 x 4, 3 x 4, 3 x 3.
+            let short = axisY.fours * axisX.threes
+            let high = short + axisY.fours * axisX.fours
+            let wide = high + axisY.threes * axisX.fours
+            let isHigh = index < high
+            let isWide = index >= short && index < wide
+            let place = index - (isHigh ? (isWide ? short : 0) : (isWide ? high : wide))
+            let (row, column) = place.quotientAndRemainder(dividingBy: isWide ? axisX.fours : axisX.threes)
+            let (y, rows) = axisY.tile(isHigh ? row : axisY.fours + row)
+            let (x, columns) = axisX.tile(isWide ? column : axisX.fours + column)
+            return WinogradTile(y: y, x: x, rows: rows, columns: columns)
         }
 
         /// Whether it takes fewer instructions than the direct form of NEON: estimates of both, in tenths.
         func pays(_ g: ConvolutionGeometry) -> Bool {
             let panels = Packing.panels(g)
-            let tiles = tilesX * tilesY
             let groups = (tiles + WinogradLayout.group - 1) / WinogradLayout.group
             let blocks = (groups + blockGroups - 1) / blockGroups
-            let multiplying = 36 * tiles * eights * panels * 170
+            let products = (6 * axisX.fours + 5 * axisX.threes) * (6 * axisY.fours + 5 * axisY.threes)
+            let multiplying = products * eights * panels * 170
             let transforming = 3000 * tiles * eights + 1300 * blocks * panels * eights * 8 + 7000 * tiles * panels
             let direct = g.outputPixels * panels * (Packing.quads(g) * 9 * 32 * 10 / 5 + 120)
             return multiplying + transforming < direct
@@ -91,7 +135,7 @@ extension Convolution {
         let g = geometry
         let panelsPerGroup = Packing.panels(g)
         let panels = g.groups * panelsPerGroup
-        let tiles = layout.tilesX * layout.tilesY
+        let tiles = layout.tiles
         let blockTiles = layout.blockGroups * WinogradLayout.group
         let cut = PixelChannelCut(
             part, pixels: tiles, fewest: 4 * WinogradLayout.group, block: blockTiles, channelUnits: panels)
@@ -126,8 +170,9 @@ extension Convolution {
         let g = geometry
         let rows = (scratch + layout.rowsOffset).assumingMemoryBound(to: UnsafePointer<Int8>?.self)
         let zeroRow = UnsafeRawPointer(scratch).assumingMemoryBound(to: Int8.self)
-        let y0 = tile / layout.tilesX * WinogradLayout.tile - g.padTop
-        let x0 = tile % layout.tilesX * WinogradLayout.tile - g.padLeft
+        let place = layout.tile(tile)
+        let y0 = place.y - g.padTop
+        let x0 = place.x - g.padLeft
         var next = rows
         for y in y0..<y0 + 6 {
             let isRowInside = y >= 0 && y < g.inputHeight
@@ -144,7 +189,8 @@ extension Convolution {
         let kernel = kernels.winograd.unsafelyUnwrapped.input
         kernel.markExecuted()
         var arguments = swiftlet_winoinput_s8_arguments(
-            rows: rows, output: output, positionStride: layout.eights * 64, channels: Int32(g.inputChannelsPerGroup))
+            rows: rows, output: output, positionStride: layout.eights * 64, channels: Int32(g.inputChannelsPerGroup),
+            tileRows: Int32(place.rows), tileColumns: Int32(place.columns))
         kernel.entry.pointee.function.winoinput_s8(&arguments)
     }
 
@@ -173,6 +219,7 @@ extension Convolution {
             products: (scratch + layout.productsOffset).assumingMemoryBound(to: Int32.self),
             bias: a.bias + packedPanel * Packing.panelWidth, scales: a.scales + packedPanel * Packing.panelWidth,
             output: outputs, rows: extents, columns: extents + WinogradLayout.group,
+            tileRows: extents + 2 * WinogradLayout.group, tileColumns: extents + 3 * WinogradLayout.group,
             outputPixelStride: a.outputPixelStride, outputRowStride: g.outputWidth * a.outputPixelStride,
             eights: Int32(layout.eights), tiles: 0,
             channels: Int32(min(Packing.panelWidth, g.outputChannelsPerGroup - channel)),
@@ -184,10 +231,12 @@ extension Convolution {
         while first < tiles.upperBound {
             let count = min(WinogradLayout.group, tiles.upperBound - first)
             for t in 0..<count {
-                let (y, x) = corner(layout, first + t)
-                outputs[t] = output + (y * g.outputWidth + x) * a.outputPixelStride
-                extents[t] = UInt8(truncatingIfNeeded: min(WinogradLayout.tile, g.outputHeight - y))
-                extents[WinogradLayout.group + t] = UInt8(truncatingIfNeeded: min(WinogradLayout.tile, g.outputWidth - x))
+                let tile = layout.tile(first + t)
+                outputs[t] = output + (tile.y * g.outputWidth + tile.x) * a.outputPixelStride
+                extents[t] = UInt8(truncatingIfNeeded: min(tile.rows, g.outputHeight - tile.y))
+                extents[WinogradLayout.group + t] = UInt8(truncatingIfNeeded: min(tile.columns, g.outputWidth - tile.x))
+                extents[2 * WinogradLayout.group + t] = UInt8(truncatingIfNeeded: tile.rows)
+                extents[3 * WinogradLayout.group + t] = UInt8(truncatingIfNeeded: tile.columns)
             }
             arguments.inputs = UnsafePointer(
                 inputs + (first - tiles.lowerBound) / WinogradLayout.group * layout.groupElements)
@@ -195,13 +244,6 @@ extension Convolution {
             used.gemm.entry.pointee.function.winogemm_s8(&arguments)
             first += count
         }
-    }
-
-    /// The first output pixel of a tile.
-    @inline(__always)
-    private func corner(_ layout: WinogradLayout, _ tile: Int) -> (y: Int, x: Int) {
-        let row = tile / layout.tilesX
-        return (row * WinogradLayout.tile, (tile - row * layout.tilesX) * WinogradLayout.tile)
     }
 
     /// Table and residual of what the tiles wrote.
@@ -214,11 +256,11 @@ extension Convolution {
         let channels =
             offset + panels.lowerBound * Packing.panelWidth
             ..< offset + min(panels.upperBound * Packing.panelWidth, g.outputChannelsPerGroup)
-        for tile in tiles {
-            let (y, x) = corner(layout, tile)
-            let width = min(WinogradLayout.tile, g.outputWidth - x)
-            for row in y..<min(y + WinogradLayout.tile, g.outputHeight) {
-                let pixel = row * g.outputWidth + x
+        for index in tiles {
+            let tile = layout.tile(index)
+            let width = min(tile.columns, g.outputWidth - tile.x)
+            for row in tile.y..<min(tile.y + tile.rows, g.outputHeight) {
+                let pixel = row * g.outputWidth + tile.x
                 a.epilogue.finish(
                     kernels, output: a.output, pixelStride: a.outputPixelStride, pixels: pixel..<pixel + width,
                     channels: channels)

@@ -227,8 +227,9 @@ enum {
 // Writes for each panel and tap quads / 4 steps and an end.
 void swiftlet_chain_steps_s8(const int8_t *weights, int32_t panels, int32_t taps, int32_t quads, uint8_t *steps);
 
-// Winograd's F(4x4, 3x3) in integers (winograd_neon.h says how): 6x6 inputs and 3x3 weights become 36 values each, whose
-// products, summed over input channels, give 4x4 outputs.
+// Winograd's F(4x4, 3x3) in integers: 6x6 inputs and 3x3 weights become 36 values each, whose products, summed over input
+// channels, give 4x4 outputs. Tiles of three rows or columns of outputs read 5 of inputs and do without the values of
+// row or column 4 of 0...5.
 
 // Transforms the inputs of one tile: rows[6 * y + x] are the input pixels; the values of eight channels c at position p
 // go to output + p * positionStride + c / 8 * 64, in elements. Reads up to 7 bytes past the end of a row.
@@ -237,6 +238,8 @@ typedef struct {
     int16_t *output;
     intptr_t positionStride;
     int32_t channels;
+    int32_t tileRows;       // of outputs, 3 or 4
+    int32_t tileColumns;
 } swiftlet_winoinput_s8_arguments;
 
 // Transforms one panel of packed 3x3 weights: [position][input channel, up to a multiple of 8][output channel 0..<8].
@@ -247,7 +250,8 @@ typedef struct {
 } swiftlet_winoweights_s8_arguments;
 
 // One panel by up to 8 tiles. Transformed inputs: [position][eight input channels][tile 0..<8][channel 0..<8]; `products`
-// is memory for 36 * 8 * 8 sums. The 4x4 outputs of tile t begin at output[t]; rows[t] by columns[t] of them are wanted.
+// is memory for 36 * 8 * 8 sums. The outputs of tile t, tileRows[t] by tileColumns[t], begin at output[t]; rows[t] by
+// columns[t] of them are wanted. Tiles of four rows follow each other, and so do those of four columns.
 // |sum of weight * input| of every output must be less than 2^25.
 typedef struct {
     const int16_t *inputs;
@@ -258,6 +262,8 @@ typedef struct {
     int8_t *const *output;
     const uint8_t *rows;
     const uint8_t *columns;
+    const uint8_t *tileRows;
+    const uint8_t *tileColumns;
     intptr_t outputPixelStride;
     intptr_t outputRowStride;
     int32_t eights;    // input channels / 8, rounded up
