@@ -120,8 +120,8 @@ SWIFTLET_INLINE int32_t tiles_in_row(const run_cursor *cursor, int32_t pixels) {
     return (pixels < cursor->left ? pixels : cursor->left - 1) >> 3;
 }
 
-// Stores eight channels of eight pixels, two a register: `isInRow` where they do not end their row, whose pixels are then
-// the caller's to count.
+// Stores eight channels of eight pixels, two a register: `isInRow` where they do not end their row, whose pixels the
+// caller then counts.
 SWIFTLET_INLINE void store_eight_pixels(run_cursor *cursor, const int8x16_t *values, const int isInRow) {
     SWIFTLET_UNROLL for (int p = 0; p < 4; p++) {
         store_low_stepping(&cursor->output, values[p], cursor->pixelStride);
@@ -151,9 +151,11 @@ SWIFTLET_INLINE void store_some_pixels(
 // The bias of eight channels, from channel `o` on, in a run.
 SWIFTLET_INLINE void begin_run(
     int32_t *bias, const swiftlet_gemm_tiles_arguments *a, const swiftlet_tile_run *run, int32_t o) {
-    SWIFTLET_UNROLL for (int i = 0; i < 8; i += 4) {
-        int32x4_t value = vld1q_s32(a->bias + o + i);
-        if (run->skippedSums) value = vmlaq_n_s32(value, vld1q_s32(run->skippedSums + o + i), a->inputZeroPoint);
-        vst1q_s32(bias + i, value);
+    int32x4_t low = vld1q_s32(a->bias + o), high = vld1q_s32(a->bias + o + 4);
+    if (run->skippedSums) {
+        low = vmlaq_n_s32(low, vld1q_s32(run->skippedSums + o), a->inputZeroPoint);
+        high = vmlaq_n_s32(high, vld1q_s32(run->skippedSums + o + 4), a->inputZeroPoint);
     }
+    vst1q_s32(bias, low);
+    vst1q_s32(bias + 4, high);
 }

@@ -64,11 +64,14 @@ typedef struct {
     int32_t sixteens;
     int32_t fours;
     int32_t rest;
-    intptr_t skipped;    // bytes of weights from the end of a part to the next one
+    int isWhole;           // one part, a multiple of sixteen
+    intptr_t skipped;      // bytes of weights from the end of a part to the next one
+    intptr_t tileBytes;    // of a packed tile
 } run_quads;
 
-// The sums of one panel by the 8 pixels of a packed tile. `isWhole`: quads are one part, a multiple of sixteen.
-SWIFTLET_DOTPROD_INLINE void sum_tile(
+// The sums of one panel by the 8 pixels of a packed tile. `isWhole`: quads are one part, a multiple of sixteen; then the
+// end of the tile is returned.
+SWIFTLET_DOTPROD_INLINE const int8_t *sum_tile(
     int32x4_t *sum, run_quads quads, const int isWhole, const int8_t *x, const int8_t *w,
     const panel_constants *constants) {
     SWIFTLET_DECLARE_SUMS;
@@ -92,6 +95,27 @@ SWIFTLET_DOTPROD_INLINE void sum_tile(
         add_quad(sum + 8, 4, w0, w1, vld1q_s8(x + 64));
         x += 16;
     }
+    return x;
+}
+
+// Four quads by `low` pixels of the first half of a tile and `high` of the second one; steps both pointers.
+// `step` is 128.
+SWIFTLET_DOTPROD_INLINE void add_four_quads(
+    int32x4_t *sum, const int low, const int high, const int8_t **x, const int8_t **w, intptr_t step) {
+    const int8x16x4_t first = vld1q_s8_x4(*x);
+    *x += high ? 64 : step;
+    SWIFTLET_STEPPED(*x);
+    const int8x16x4_t second = high ? vld1q_s8_x4(*x) : first;
+    if (high) *x += 64;
+    SWIFTLET_UNROLL for (int i = 0; i < 4; i += 2) {
+        const int8x16x4_t v = vld1q_s8_x4(*w);
+        *w += 64;
+        SWIFTLET_STEPPED(*w);
+        SWIFTLET_UNROLL for (int j = 0; j < 2; j++) {
+            add_quad(sum, low, v.val[2 * j], v.val[2 * j + 1], first.val[i + j]);
+            add_quad(sum + 8, high, v.val[2 * j], v.val[2 * j + 1], second.val[i + j]);
+        }
+    }
 }
 
 // The sums of one panel by the first `pixels`, fewer than 8, of a packed tile.
@@ -103,25 +127,25 @@ SWIFTLET_DOTPROD_INLINE void sum_part(
     int32x4_t sum[most];
     SWIFTLET_UNROLL for (int i = 0; i < 2 * pixels; i++) sum[i] = vld1q_s32(constants->bias + 4 * (i % 2));
     const int32_t fours = 4 * quads.sixteens + quads.fours;
-    for (int32_t part = fours > 0 ? quads.parts : 0; part > 0; part--, w += quads.skipped) {
-        int32_t four = fours;
-        do {
-            const int8x16x4_t first = vld1q_s8_x4(x);
-            x += high ? 64 : 128;
-            SWIFTLET_STEPPED(x);
-            const int8x16x4_t second = high ? vld1q_s8_x4(x) : first;
-            if (high) x += 64;
-            SWIFTLET_UNROLL for (int i = 0; i < 4; i += 2) {
-                const int8x16x4_t v = vld1q_s8_x4(w);
-                w += 64;
-                SWIFTLET_STEPPED(w);
-                SWIFTLET_UNROLL for (int j = 0; j < 2; j++) {
-                    add_quad(sum, low, v.val[2 * j], v.val[2 * j + 1], first.val[i + j]);
-                    add_quad(sum + 8, high, v.val[2 * j], v.val[2 * j + 1], second.val[i + j]);
-                }
-            }
-            four--;
-        } while (four);
+    // Hidden, so that loads step by a register.
+    intptr_t step = 128;
+    SWIFTLET_STEPPED(step);
+    for (int32_t part = quads.parts; part > 0; part--, w += quads.skipped) {
+        // Short ones twice at a time.
+        int32_t pairs = high ? 0 : fours >> 1, left = high ? fours : fours & 1;
+        if (pairs > 0) {
+            do {
+                add_four_quads(sum, low, high, &x, &w, step);
+                add_four_quads(sum, low, high, &x, &w, step);
+                pairs--;
+            } while (pairs);
+        }
+        if (left > 0) {
+            do {
+                add_four_quads(sum, low, high, &x, &w, step);
+                left--;
+            } while (left);
+        }
     }
     for (int32_t q = quads.rest; q > 0; q--, x += 16, w += 32) {
         const int8x16_t w0 = vld1q_s8(w), w1 = vld1q_s8(w + 16);
@@ -133,13 +157,15 @@ SWIFTLET_DOTPROD_INLINE void sum_part(
 
 SWIFTLET_DOTPROD_INLINE run_quads quads_of_run(const swiftlet_tile_run *run) {
     const int32_t quads = run->quads;
-    const intptr_t skipped = run->parts > 1 ? run->weightStride - 32 * (intptr_t)quads : 0;
-    return (run_quads){run->parts, quads >> 4, quads >> 2 & 3, quads & 3, skipped};
-}
-
-// Bytes of a packed tile.
-SWIFTLET_DOTPROD_INLINE intptr_t tile_bytes(run_quads quads) {
-    return (intptr_t)quads.parts * (4 * quads.sixteens + quads.fours + (quads.rest > 0)) * 128;
+    return (run_quads){
+        run->parts,
+        quads >> 4,
+        quads >> 2 & 3,
+        quads & 3,
+        run->parts == 1 && quads % 16 == 0,
+        run->parts > 1 ? run->weightStride - 32 * (intptr_t)quads : 0,
+        (intptr_t)run->parts * ((quads + 3) >> 2) * 128,
+    };
 }
 
 // A tile of up to 8 pixels, whatever its place, channels and range. Not inlined: most tiles are others.
@@ -165,26 +191,24 @@ SWIFTLET_DOTPROD __attribute__((noinline)) static void finish_any(
 SWIFTLET_DOTPROD_INLINE void gemm_row(
     run_cursor *cursor, run_quads quads, const int isWhole, int32_t tiles, const int8_t *x, const int8_t *w,
     const panel_constants *constants) {
-    const intptr_t tileBytes = tile_bytes(quads);
     // Not in memory.
     run_cursor next = *cursor;
-    for (; tiles > 0; tiles--, x += tileBytes) {
+    if (tiles == 0) return;
+    do {
         int32x4_t sum[16];
         int8x16_t values[4];
-        sum_tile(sum, quads, isWhole, x, w, constants);
+        const int8_t *end = sum_tile(sum, quads, isWhole, x, w, constants);
+        x = isWhole ? end : x + quads.tileBytes;
         finish_sums(values, sum, 4, constants);
         store_eight_pixels(&next, values, 1);
-    }
+    } while (--tiles);
     cursor->output = next.output;
 }
 
 // The tiles of one panel in one run; returns the first after them.
 SWIFTLET_DOTPROD_INLINE const int8_t *gemm_run(
-    const swiftlet_gemm_tiles_arguments *a, const swiftlet_tile_run *run, const int8_t *x, const int8_t *w,
-    int8_t *output, int32_t channels, int isClamped, const panel_constants *constants) {
-    const run_quads quads = quads_of_run(run);
-    const int isWhole = run->parts == 1 && run->quads % 16 == 0;
-    const intptr_t tileBytes = tile_bytes(quads);
+    const swiftlet_gemm_tiles_arguments *a, const swiftlet_tile_run *run, const run_quads quads, const int8_t *x,
+    const int8_t *w, int8_t *output, int32_t channels, int isClamped, const panel_constants *constants) {
     const int32_t *pixelBias = a->pixelBias;
     run_cursor cursor = first_of_run(run, output);
     int32_t left = run->pixels;
@@ -193,12 +217,12 @@ SWIFTLET_DOTPROD_INLINE const int8_t *gemm_run(
         // Most tiles, without a look at what the others need.
         if (isPlain) {
             const int32_t tiles = tiles_in_row(&cursor, left);
-            if (isWhole) {
+            if (quads.isWhole) {
                 gemm_row(&cursor, quads, 1, tiles, x, w, constants);
             } else {
                 gemm_row(&cursor, quads, 0, tiles, x, w, constants);
             }
-            x += tiles * tileBytes;
+            x += tiles * quads.tileBytes;
             left -= 8 * tiles;
             cursor.left -= 8 * tiles;
             if (left == 0) break;
@@ -227,7 +251,7 @@ SWIFTLET_DOTPROD_INLINE const int8_t *gemm_run(
             }
             finish_any(&cursor, sum, pixelBias, pixels, channels, isClamped, constants);
         }
-        x += tileBytes;
+        x += quads.tileBytes;
         left -= pixels;
         if (pixelBias) pixelBias += pixels;
     }
@@ -240,6 +264,8 @@ SWIFTLET_DOTPROD void swiftlet_gemmpacked_s8_8x8__dotprod(const swiftlet_gemm_ti
     panel_constants constants;
     constants.range = output_range(a->zeroPoint, a->lowest, a->highest);
     const int isClamped = clamps(a);
+    run_quads quads[SWIFTLET_TILE_RUNS];
+    for (int32_t i = 0; i < a->runCount; i++) quads[i] = quads_of_run(a->runs + i);
     const int8_t *w = a->weights;
     for (int32_t o = 0; o < a->channels; o += 8, w += (intptr_t)32 * a->quads) {
         memcpy(constants.scale, a->scales + o, 32);
@@ -248,7 +274,8 @@ SWIFTLET_DOTPROD void swiftlet_gemmpacked_s8_8x8__dotprod(const swiftlet_gemm_ti
             const swiftlet_tile_run *run = a->runs + i;
             begin_run(constants.bias, a, run, o);
             memcpy(constants.bias + 8, constants.bias, 32);
-            x = gemm_run(a, run, x, w + run->weights, a->output + o, a->channels - o, isClamped, &constants);
+            x = gemm_run(
+                a, run, quads[i], x, w + run->weights, a->output + o, a->channels - o, isClamped, &constants);
         }
     }
 }

@@ -81,8 +81,9 @@ SWIFTLET_I8MM_INLINE void finish_sums(
 typedef struct {
     int32_t parts;
     int32_t sixteens;
-    int32_t fours;       // the last one filled up
-    intptr_t skipped;    // bytes of weights from the end of a part to the next one
+    int32_t fours;         // the last one filled up
+    intptr_t skipped;      // bytes of weights from the end of a part to the next one
+    intptr_t tileBytes;    // of a packed tile
 } run_quads;
 
 // The sums of one panel by the 8 pixels of a packed tile.
@@ -133,8 +134,13 @@ SWIFTLET_I8MM_INLINE void sum_part(
 
 SWIFTLET_I8MM_INLINE run_quads quads_of_run(const swiftlet_tile_run *run) {
     const int32_t quads = run->quads;
-    const intptr_t skipped = run->parts > 1 ? run->weightStride - 32 * (intptr_t)quads : 0;
-    return (run_quads){run->parts, quads >> 4, ((quads & 15) + 3) >> 2, skipped};
+    return (run_quads){
+        run->parts,
+        quads >> 4,
+        ((quads & 15) + 3) >> 2,
+        run->parts > 1 ? run->weightStride - 32 * (intptr_t)quads : 0,
+        (intptr_t)run->parts * ((quads + 3) >> 2) * 128,
+    };
 }
 
 // A tile of up to 8 pixels, whatever its place, channels and range. Not inlined: most tiles are others.
@@ -158,10 +164,8 @@ SWIFTLET_I8MM __attribute__((noinline)) static void finish_any(
 
 // The tiles of one panel in one run; returns the first after them.
 SWIFTLET_I8MM_INLINE const int8_t *gemm_run(
-    const swiftlet_gemm_tiles_arguments *a, const swiftlet_tile_run *run, const int8_t *x, const int8_t *w,
-    int8_t *output, int32_t channels, int isClamped, const panel_constants *constants) {
-    const run_quads quads = quads_of_run(run);
-    const intptr_t tileBytes = (intptr_t)quads.parts * (4 * quads.sixteens + quads.fours) * 128;
+    const swiftlet_gemm_tiles_arguments *a, const swiftlet_tile_run *run, const run_quads quads, const int8_t *x,
+    const int8_t *w, int8_t *output, int32_t channels, int isClamped, const panel_constants *constants) {
     const int32_t *pixelBias = a->pixelBias;
     run_cursor cursor = first_of_run(run, output);
     int32_t left = run->pixels;
@@ -172,7 +176,7 @@ SWIFTLET_I8MM_INLINE const int8_t *gemm_run(
             const int32_t tiles = tiles_in_row(&cursor, left);
             // Not in memory.
             run_cursor next = cursor;
-            for (int32_t tile = tiles; tile > 0; tile--, x += tileBytes) {
+            for (int32_t tile = tiles; tile > 0; tile--, x += quads.tileBytes) {
                 int32x4_t sum[16];
                 int8x16_t values[4];
                 sum_tile(sum, quads, x, w, constants);
@@ -204,7 +208,7 @@ SWIFTLET_I8MM_INLINE const int8_t *gemm_run(
             }
             finish_any(&cursor, sum, pixelBias, pixels, channels, isClamped, constants);
         }
-        x += tileBytes;
+        x += quads.tileBytes;
         left -= pixels;
         if (pixelBias) pixelBias += pixels;
     }
@@ -219,6 +223,8 @@ SWIFTLET_I8MM void swiftlet_gemmpacked_s8_8x8__i8mm(const swiftlet_gemm_tiles_ar
     constants.range = output_range(a->zeroPoint, a->lowest, a->highest);
     constants.order = vld1q_u8(orderBytes);
     const int isClamped = clamps(a);
+    run_quads quads[SWIFTLET_TILE_RUNS];
+    for (int32_t i = 0; i < a->runCount; i++) quads[i] = quads_of_run(a->runs + i);
     const int8_t *w = a->weights;
     for (int32_t o = 0; o < a->channels; o += 8, w += (intptr_t)32 * a->quads) {
         zip_panel(w, a->panel, a->quads);
@@ -229,7 +235,8 @@ SWIFTLET_I8MM void swiftlet_gemmpacked_s8_8x8__i8mm(const swiftlet_gemm_tiles_ar
             int32_t bias[8];
             begin_run(bias, a, run, o);
             for (int j = 0; j < 16; j++) constants.bias[j] = bias[j / 4 + j % 2 * 4];
-            x = gemm_run(a, run, x, a->panel + run->weights, a->output + o, a->channels - o, isClamped, &constants);
+            x = gemm_run(
+                a, run, quads[i], x, a->panel + run->weights, a->output + o, a->channels - o, isClamped, &constants);
         }
     }
 }

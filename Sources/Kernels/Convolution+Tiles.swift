@@ -78,7 +78,8 @@ extension Convolution {
 
     /// Sums of skipped weights that are kept: 8 a panel of each region.
     private var skippedSumCount: Int {
-        tileRegions.leavesTapsOut ? tileRegions.count * geometry.groups * Packing.panels(geometry) * Packing.panelWidth : 0
+        let channels = geometry.groups * Packing.panels(geometry) * Packing.panelWidth
+        return tileRegions.leavesTapsOut ? tileRegions.count * channels : 0
     }
 
     /// Bytes of what `prepareTiles` writes.
@@ -203,7 +204,8 @@ extension Convolution {
             next += taken
             if start + taken * TileLayout.tile < region.pixels { break }
         }
-        runTileKernel(a, group: group, panels: panels, runs: UnsafeBufferPointer(start: runs, count: count), scratch: scratch)
+        runTileKernel(
+            a, group: group, panels: panels, runs: UnsafeBufferPointer(start: runs, count: count), scratch: scratch)
         return next
     }
 
@@ -261,14 +263,14 @@ extension Convolution {
                 input + pixels.lowerBound * a.inputPixelStride, stride: a.inputPixelStride, count: pixels.count,
                 scratch: scratch)
         }
+        let needsRows = g.isTransposed || a.weightOffset != 0
+        if !isPacking && g.isPointwise && !needsRows { return }
         var arguments = swiftlet_pack_s8_arguments(
             image: image(a, region, group: group, padding: scratch), rows: nil, output: packed,
             joined: (scratch + tileLayout.joinedOffset).assumingMemoryBound(to: Int8.self),
             firstPixel: Int32(pixels.lowerBound), pixels: Int32(pixels.count), taps: Int32(region.taps),
             quads: Int32(Packing.quads(g)), flatInputs: tileLayout.isFlat ? Int32(g.inputChannelsPerGroup) : 0)
-        let needsRows = g.isTransposed || a.weightOffset != 0
         if isPacking && !needsRows { return pack(&arguments) }
-        if !isPacking && g.isPointwise && !needsRows { return }
 
         // One tile at a time where its rows are copied, and beside those of the copies or of the pixels.
         let tile = kernel.pixels

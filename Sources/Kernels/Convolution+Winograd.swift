@@ -8,11 +8,11 @@ struct WinogradKernels: Sendable, Equatable {
 }
 
 /// 3×3 convolutions of stride 1 by Winograd's F(4×4, 3×3) in integers: a quarter of the multiplications, 16-bit operands.
-/// Where the image is no multiple of four, some rows and columns of tiles have three outputs, F(3, 3): its points are those
-/// of F(4, 3) but one, so that the same transformed weights serve, and 30 or 25 products instead of 36 are enough.
-/// All transforms have integer factors, sums wrap at 32 bits, and what comes out is 576 times (144, 36 for tiles of three)
-/// the convolution modulo 2^32; times 1/9 modulo 2^32 it is 64 (16, 4) times the convolution, exactly, where that fits. Weights are transformed on the way,
-/// panel by panel: they are stored once, as every other kernel reads them.
+/// Where the image is no multiple of four, some rows and columns of tiles have three outputs, F(3, 3): its points are
+/// those of F(4, 3) but one, so that the same transformed weights serve, and 30 or 25 products instead of 36 are enough.
+/// All transforms have integer factors, sums wrap at 32 bits, and what comes out is 576 times (144, 36 for tiles of
+/// three) the convolution modulo 2^32; times 1/9 modulo 2^32 it is 64 (16, 4) times the convolution, exactly, where that
+/// fits. Weights are transformed on the way, panel by panel: they are stored once, as every other kernel reads them.
 extension Convolution {
     /// Tiles along an axis: some of four outputs, then some of three.
     struct WinogradAxis: Sendable {

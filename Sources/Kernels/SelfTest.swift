@@ -388,7 +388,9 @@ struct KernelTest {
             if number % 8 == 1 { g.inputChannelsPerGroup = random.int(1...3) * (g.groups > 1 ? 2 : 1) }
             if number % 8 == 2 { g.inputChannelsPerGroup = 16 * random.int(1...8) }
         }
-        if (kernel.family == .gemmPackedInt8 || kernel.family == .packInt8) && number % 4 == 2 { g = random.paddedGeometry() }
+        if (kernel.family == .gemmPackedInt8 || kernel.family == .packInt8) && number % 4 == 2 {
+            g = random.paddedGeometry()
+        }
         random.geometry = g
         let inputStride = g.inputChannels + max(0, random.int(-2...5))
         let outputStride = g.outputChannels + random.int(0...5)

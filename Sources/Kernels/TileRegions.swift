@@ -1,3 +1,5 @@
+import CKernels
+
 /// How the output pixels of a convolution are cut into rectangles whose pixels read the same taps, so that taps in the
 /// padding are not multiplied: rows at the top and bottom where part of the kernel lies outside, then such columns at the
 /// left and right of the rows between them, then what is left. Each tap that is left out would have read the input zero
@@ -28,7 +30,7 @@ struct TileRegions: Sendable {
     let leavesTapsOut: Bool
 
     /// Most regions.
-    static let maximumCount = 16
+    static let maximumCount = Int(SWIFTLET_TILE_RUNS)
 
     /// The whole image with all taps.
     init() { (top, bottom, left, right, count, leavesTapsOut) = (0, 0, 0, 0, 1, false) }

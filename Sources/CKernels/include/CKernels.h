@@ -47,7 +47,8 @@ static inline int32_t swiftlet_tile_start(int32_t pixels, int32_t tiles, int32_t
 }
 
 // Where the taps of an output pixel lie in an int8 image: as ConvolutionGeometry says, not transposed. A tap outside
-// reads `padding`, a row of input zero points.
+// reads `padding`, a row of input zero points. For pack_s8 outputs and taps may be some of an image's, whose first ones lie
+// inside: padTop and padLeft are below 0 then.
 typedef struct {
     const int8_t *input;
     const int8_t *padding;
@@ -166,6 +167,9 @@ typedef struct {
     int32_t flatInputs;
 } swiftlet_pack_s8_arguments;
 
+// Most runs of a block.
+enum { SWIFTLET_TILE_RUNS = 16 };
+
 // Output pixels that read the same taps of a filter: `pixels` of a rectangle, row by row. Their weights are `parts` times
 // `quads` consecutive quads of a panel, a multiple of four where there are several parts.
 typedef struct {
@@ -227,9 +231,9 @@ enum {
 // Writes for each panel and tap quads / 4 steps and an end.
 void swiftlet_chain_steps_s8(const int8_t *weights, int32_t panels, int32_t taps, int32_t quads, uint8_t *steps);
 
-// Winograd's F(4x4, 3x3) in integers: 6x6 inputs and 3x3 weights become 36 values each, whose products, summed over input
-// channels, give 4x4 outputs. Tiles of three rows or columns of outputs read 5 of inputs and do without the values of
-// row or column 4 of 0...5.
+// Winograd's F(4x4, 3x3) in integers: 6x6 inputs and 3x3 weights become 36 values each, whose products, summed over
+// input channels, give 4x4 outputs. Tiles of three rows or columns of outputs read 5 of inputs and do without the values
+// of row or column 4 of 0...5.
 
 // Transforms the inputs of one tile: rows[6 * y + x] are the input pixels; the values of eight channels c at position p
 // go to output + p * positionStride + c / 8 * 64, in elements. Reads up to 7 bytes past the end of a row.
