@@ -58,14 +58,22 @@ let benchCommand = Command(
     var layerTimes = [[UInt64]](repeating: [], count: operations.count)
     var peaks = arguments.flag("--layers") ? neededPeaks(session, operations.count) : [:]
     let start = MonotonicClock.now()
+    var sampled: UInt64 = 0
     while times.count < 5 || MonotonicClock.now() - start < UInt64(seconds * 1e9) {
+        if !peaks.isEmpty && MonotonicClock.now() - sampled > peakInterval {
+            for name in peaks.keys { peaks[name]!.sample() }
+            // Meanwhile the engine's threads fell asleep: the run that wakes them does not count.
+            restore()
+            session.run()
+            sampled = MonotonicClock.now()
+        }
         restore()
         let before = MonotonicClock.now()
         session.run()
         times.append(MonotonicClock.now() - before)
         for index in operations.indices { layerTimes[index].append(session.layerNanoseconds[index]) }
-        for name in peaks.keys { peaks[name]!.sample() }
     }
+    let peakRates = peaks.compactMapValues(\.medianRate)
     let median = percentile(times, 50)
     let macs = operations.indices.reduce(UInt64(0)) { $0 + session.macs(of: $1) }
     let layerMedians = layerTimes.map { percentile($0, 50) }
@@ -76,7 +84,7 @@ let benchCommand = Command(
     /// GMAC/s that the instructions of an operation's kernel do on registers with its threads.
     func peak(of index: Int) -> Double? {
         guard session.macs(of: index) > 0, let name = PeakSequence.name(ofKernel: session.kernelName(of: index)) else { return nil }
-        return peaks[name]?.medianRate.map { $0 * Double(session.threads(of: index)) }
+        return peakRates[name].map { $0 * Double(session.threads(of: index)) }
     }
     if arguments.flag("--json") {
         var facts: [String: Any] = [
@@ -123,6 +131,9 @@ let benchCommand = Command(
     }
     Console.print(table.rendered())
 }
+
+/// Nanoseconds between two samples of the peaks.
+private let peakInterval: UInt64 = 50_000_000
 
 /// The sequences that the inner loops of a model's kernels consist of, by name.
 private func neededPeaks(_ session: Session, _ count: Int) -> [String: PeakSequence] {
