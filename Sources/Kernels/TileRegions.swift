@@ -38,12 +38,8 @@ struct TileRegions: Sendable {
     /// Nil where `maximumCount` are too few, or nothing is to be left out.
     init?(_ g: ConvolutionGeometry) {
         guard !g.isTransposed else { return nil }
-        (top, bottom) = TileRegions.borders(
-            outputs: g.outputHeight, taps: g.kernelHeight, stride: g.strideY, dilation: g.dilationY, pad: g.padTop,
-            inputs: g.inputHeight)
-        (left, right) = TileRegions.borders(
-            outputs: g.outputWidth, taps: g.kernelWidth, stride: g.strideX, dilation: g.dilationX, pad: g.padLeft,
-            inputs: g.inputWidth)
+        (top, bottom) = Axis.rows(g).borders
+        (left, right) = Axis.columns(g).borders
         let rows = g.outputHeight - top - bottom
         let columns = g.outputWidth - left - right
         count = top + bottom + (rows > 0 ? left + right + (columns > 0 ? 1 : 0) : 0)
@@ -51,28 +47,43 @@ struct TileRegions: Sendable {
         if !leavesTapsOut || count > TileRegions.maximumCount { return nil }
     }
 
-    /// How many outputs at both ends of an axis have taps outside the input; each output counts once.
-    private static func borders(
-        outputs: Int, taps: Int, stride: Int, dilation: Int, pad: Int, inputs: Int
-    ) -> (first: Int, last: Int) {
-        func isWhole(_ o: Int) -> Bool {
-            inside(o, taps: taps, stride: stride, dilation: dilation, pad: pad, inputs: inputs).count == taps
-        }
-        var first = 0
-        while first < outputs && !isWhole(first) { first += 1 }
-        var last = 0
-        while last < outputs - first && !isWhole(outputs - 1 - last) { last += 1 }
-        return (first, last)
-    }
+    /// Rows or columns of a convolution.
+    private struct Axis {
+        let outputs: Int
+        let taps: Int
+        let stride: Int
+        let dilation: Int
+        let pad: Int
+        let inputs: Int
 
-    /// The taps of an output along one axis that lie inside the input; one where none does.
-    private static func inside(
-        _ o: Int, taps: Int, stride: Int, dilation: Int, pad: Int, inputs: Int
-    ) -> Range<Int> {
-        let start = o * stride - pad
-        let first = start < 0 ? (-start + dilation - 1) / dilation : 0
-        let end = start < inputs ? min((inputs - start + dilation - 1) / dilation, taps) : 0
-        return first < end ? first..<end : 0..<1
+        static func rows(_ g: ConvolutionGeometry) -> Axis {
+            Axis(
+                outputs: g.outputHeight, taps: g.kernelHeight, stride: g.strideY, dilation: g.dilationY, pad: g.padTop,
+                inputs: g.inputHeight)
+        }
+
+        static func columns(_ g: ConvolutionGeometry) -> Axis {
+            Axis(
+                outputs: g.outputWidth, taps: g.kernelWidth, stride: g.strideX, dilation: g.dilationX, pad: g.padLeft,
+                inputs: g.inputWidth)
+        }
+
+        /// How many outputs at both ends have taps outside the input; each output counts once.
+        var borders: (first: Int, last: Int) {
+            var first = 0
+            while first < outputs && inside(first).count < taps { first += 1 }
+            var last = 0
+            while last < outputs - first && inside(outputs - 1 - last).count < taps { last += 1 }
+            return (first, last)
+        }
+
+        /// The taps of an output that lie inside the input; one where none does.
+        func inside(_ output: Int) -> Range<Int> {
+            let start = output * stride - pad
+            let first = start < 0 ? (-start + dilation - 1) / dilation : 0
+            let end = start < inputs ? min((inputs - start + dilation - 1) / dilation, taps) : 0
+            return first < end ? first..<end : 0..<1
+        }
     }
 
     func region(_ index: Int, _ g: ConvolutionGeometry) -> Region {
@@ -82,9 +93,7 @@ struct TileRegions: Sendable {
         if index < top + bottom {
             region.y = index < top ? index : g.outputHeight - bottom + (index - top)
             region.height = 1
-            let taps = TileRegions.inside(
-                region.y, taps: g.kernelHeight, stride: g.strideY, dilation: g.dilationY, pad: g.padTop,
-                inputs: g.inputHeight)
+            let taps = Axis.rows(g).inside(region.y)
             (region.firstY, region.kernelHeight) = (taps.lowerBound, taps.count)
             return region
         }
@@ -94,9 +103,7 @@ struct TileRegions: Sendable {
         if column < left + right {
             region.x = column < left ? column : g.outputWidth - right + (column - left)
             region.width = 1
-            let taps = TileRegions.inside(
-                region.x, taps: g.kernelWidth, stride: g.strideX, dilation: g.dilationX, pad: g.padLeft,
-                inputs: g.inputWidth)
+            let taps = Axis.columns(g).inside(region.x)
             (region.firstX, region.kernelWidth) = (taps.lowerBound, taps.count)
             return region
         }
