@@ -13,12 +13,6 @@ public final class AlignedMemory {
         bytes = UnsafeMutableRawBufferPointer(start: start, count: byteCount)
     }
 
-    /// A copy of `source`.
-    public convenience init(copying source: UnsafeRawBufferPointer) throws(SystemError) {
-        try self.init(byteCount: source.count)
-        bytes.copyMemory(from: source)
-    }
-
     deinit { swiftlet_aligned_free(bytes.baseAddress, UInt64(bytes.count)) }
 
     /// ENOMEM on every Linux.
