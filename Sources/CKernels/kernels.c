@@ -26,8 +26,6 @@
 #define SWIFTLET_DECLARE_ARM64(family, symbol) SWIFTLET_PROTOTYPE(family, symbol)
 #define swiftlet_gemmpacked_s8_arguments swiftlet_gemm_tiles_arguments
 #define swiftlet_gemmchain_s8_arguments swiftlet_gemm_tiles_arguments
-#define swiftlet_gemm_s16s8_arguments swiftlet_gemm_u8s8_arguments
-#define swiftlet_pack_s16_arguments swiftlet_pack_u8_arguments
 #define swiftlet_gemmany_s8_arguments swiftlet_gemm_s8_arguments
 #define swiftlet_depthwiseany_s8_arguments swiftlet_depthwise_s8_arguments
 #define swiftlet_sparse_u8s8_arguments swiftlet_sparse_s8_arguments

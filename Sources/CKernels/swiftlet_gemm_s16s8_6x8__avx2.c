@@ -1,10 +1,10 @@
 #if defined(__x86_64__)
 #include "avx2.h"
 
-// Inputs are 16-bit integers; weights are widened to them, two panels side by side, before tiles run over them:
-//   [quad][pair of inputs 0..<2][panel][output channel 0..<8][2]
+// Inputs are 16-bit integers, read where they lie; weights are widened to them, two panels side by side:
+//   [pair of inputs][panel][output channel 0..<8][2]
 // One VPMADDWD multiplies two inputs of a pixel, spread over a register, with those of eight channels.
-enum { quad_weights = 64 };
+enum { tile_pixels = 6, pair_weights = 32, quad_weights = 2 * pair_weights };
 
 // The widened weights of one panel of a couple.
 SWIFTLET_AVX2_INLINE void widen(const int8_t *weights, intptr_t bytes, int16_t *output) {
@@ -15,41 +15,48 @@ SWIFTLET_AVX2_INLINE void widen(const int8_t *weights, intptr_t bytes, int16_t *
     }
 }
 
-// One or two panels from `panel` on and one tile of `tile` pixels, both constants where this is inlined.
+// One or two panels from `panel` on by a tile of `tile` pixels from `first` on; `panels` and `tile` are constants where this
+// is inlined.
 SWIFTLET_AVX2_INLINE void gemm_panels(
-    const swiftlet_gemm_u8s8_arguments *a, const int16_t *x, const int16_t *w, int32_t firstPixel, int32_t panel,
-    output_range_avx2 range, int clamps, const int panels, const int tile) {
-    __m256i sums[2][6];
+    const swiftlet_gemm_s16s8_arguments *a, int32_t first, int32_t panel, output_range_avx2 range, int clamps,
+    const int panels, const int tile) {
+    __m256i sums[2][tile_pixels];
     SWIFTLET_UNROLL
     for (int n = 0; n < panels; n++) {
         SWIFTLET_UNROLL
         for (int p = 0; p < tile; p++) sums[n][p] = _mm256_loadu_si256((const __m256i *)(a->bias + 8 * (panel + n)));
     }
-    const int16_t *const end = w + a->panelStride / 32 * quad_weights;
-    do {
-        SWIFTLET_UNROLL
-        for (int pair = 0; pair < 2; pair++) {
-            const __m256i w0 = _mm256_loadu_si256((const __m256i *)(w + 32 * pair));
-            const __m256i w1 = _mm256_loadu_si256((const __m256i *)(w + 32 * pair + 16));
+    const int16_t *w = a->widenedWeights + panel / 2 * (a->panelStride / 32 * quad_weights);
+    const int16_t *row = a->inputs + first * a->pixelStride;
+    // The compiler, did it know what these are, would add them up anew for every pair.
+    const intptr_t step = a->pixelStride;
+    intptr_t three = 3 * step, five = 5 * step;
+    __asm__("" : "+r"(three), "+r"(five));
+    const intptr_t offsets[tile_pixels] = {0, step, 2 * step, three, 4 * step, five};
+    for (int32_t r = 0; r < a->rows; r++, row += a->rowStride) {
+        const int16_t *two = row, *const end = row + 2 * a->pairs;
+        do {
+            const __m256i w0 = _mm256_loadu_si256((const __m256i *)w);
+            const __m256i w1 = _mm256_loadu_si256((const __m256i *)(w + 16));
             SWIFTLET_UNROLL
             for (int p = 0; p < tile; p++) {
-                const int16_t *two = x + 4 * p + 2 * pair;
                 if (panels > 1) {
-                    add_products(&sums[0][p], &sums[1][p], two, w0, w1);
+                    add_products(&sums[0][p], &sums[1][p], two + offsets[p], w0, w1);
                 } else {
-                    const __m256i inputs = _mm256_set1_epi32(*(const int32_t *)two);
-                    sums[0][p] = _mm256_add_epi32(sums[0][p], _mm256_madd_epi16(inputs, w0));
+                    int32_t inputs;
+                    memcpy(&inputs, two + offsets[p], sizeof inputs);
+                    sums[0][p] = _mm256_add_epi32(sums[0][p], _mm256_madd_epi16(_mm256_set1_epi32(inputs), w0));
                 }
             }
-        }
-        w += quad_weights;
-        x += 4 * tile;
-    } while (w < end);
+            w += pair_weights;
+            two += 2;
+        } while (two < end);
+    }
 
     const __m256 scales0 = _mm256_loadu_ps(a->scales + 8 * panel);
     const __m256 scales1 = panels > 1 ? _mm256_loadu_ps(a->scales + 8 * panel + 8) : scales0;
     // Of each pixel channels 0-3 and 8-11 in the lower half of the register, 4-7 and 12-15 in the upper one.
-    __m256i words[6];
+    __m256i words[tile_pixels];
     SWIFTLET_UNROLL
     for (int p = 0; p < tile; p++) {
         const __m256i low = rounded_product(sums[0][p], scales0);
@@ -57,7 +64,7 @@ SWIFTLET_AVX2_INLINE void gemm_panels(
         words[p] = _mm256_adds_epi16(_mm256_packs_epi32(low, high), range.zeroPoint);
     }
     const int32_t channels = a->channels - 8 * panel < 8 * panels ? a->channels - 8 * panel : 8 * panels;
-    int8_t *output = a->output + firstPixel * a->outputPixelStride + 8 * panel;
+    int8_t *output = a->output + first * a->outputPixelStride + 8 * panel;
     SWIFTLET_UNROLL
     for (int p = 0; p < tile; p += 2, output += 2 * a->outputPixelStride) {
         const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
@@ -74,43 +81,32 @@ SWIFTLET_AVX2_INLINE void gemm_panels(
     }
 }
 
-// Couples of panels, and a single last one, from `firstPanel` on by one tile of `tile` pixels, a constant where this is
-// inlined.
-SWIFTLET_AVX2_INLINE void all_panels(
-    const swiftlet_gemm_u8s8_arguments *a, const int16_t *x, const int16_t *w, int32_t firstPixel, int32_t firstPanel,
-    int32_t endPanel, output_range_avx2 range, int clamps, const int tile) {
-    const intptr_t coupleSize = a->panelStride / 32 * quad_weights;
-    int32_t panel = firstPanel;
-    for (; panel + 2 <= endPanel; panel += 2, w += coupleSize) gemm_panels(a, x, w, firstPixel, panel, range, clamps, 2, tile);
-    if (panel < endPanel) gemm_panels(a, x, w, firstPixel, panel, range, clamps, 1, tile);
+// All panels by a tile of `tile` pixels, a constant where this is inlined.
+SWIFTLET_AVX2_INLINE void gemm_tile(
+    const swiftlet_gemm_s16s8_arguments *a, int32_t first, int32_t panels, output_range_avx2 range, int clamps,
+    const int tile) {
+    int32_t panel = 0;
+    for (; panel + 2 <= panels; panel += 2) gemm_panels(a, first, panel, range, clamps, 2, tile);
+    if (panel < panels) gemm_panels(a, first, panel, range, clamps, 1, tile);
 }
 
-SWIFTLET_AVX2 void swiftlet_gemm_s16s8_6x8__avx2(const swiftlet_gemm_u8s8_arguments *a) {
+SWIFTLET_AVX2 void swiftlet_gemm_s16s8_6x8__avx2(const swiftlet_gemm_s16s8_arguments *a) {
     const output_range_avx2 range = output_range(a->zeroPoint, a->lowest, a->highest);
     // Saturation does what clamping to the whole range would.
     const int clamps = a->lowest > -128 || a->highest < 127;
     const int32_t panels = (a->channels + 7) / 8;
-    const intptr_t quads = a->panelStride / 32;
-    int16_t *const widened = (int16_t *)a->ranges;
-    // As many couples of panels as there is room for: they stay in the nearest cache while the tiles pass by.
-    const int32_t group = 2 * (int32_t)(a->rangeStride / (2 * quads * quad_weights));
-    for (int32_t firstPanel = 0; firstPanel < panels; firstPanel += group) {
-        const int32_t endPanel = panels - firstPanel < group ? panels : firstPanel + group;
-        for (int32_t panel = firstPanel; panel < endPanel; panel++) {
-            widen(
-                a->weights + panel * a->panelStride, a->panelStride,
-                widened + (panel - firstPanel) / 2 * quads * quad_weights + panel % 2 * 16);
-        }
-        for (int32_t tile = 0; tile < a->tiles; tile++) {
-            const int32_t first = swiftlet_tile_start(a->pixels, a->tiles, tile);
-            const int16_t *x = (const int16_t *)(a->activations + tile * a->tileStride);
-            switch (swiftlet_tile_start(a->pixels, a->tiles, tile + 1) - first) {
-#define TILE(count) \
-    case count: all_panels(a, x, widened, first, firstPanel, endPanel, range, clamps, count); break;
-                TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
+    for (int32_t panel = 0; panel < panels && !a->isWidened; panel++) {
+        int16_t *const couple = a->widenedWeights + panel / 2 * (a->panelStride / 32 * quad_weights);
+        widen(a->weights + panel * a->panelStride, a->panelStride, couple + panel % 2 * 16);
+    }
+    const int32_t tiles = (a->pixels + tile_pixels - 1) / tile_pixels;
+    for (int32_t tile = 0; tile < tiles; tile++) {
+        const int32_t first = swiftlet_tile_start(a->pixels, tiles, tile);
+        switch (swiftlet_tile_start(a->pixels, tiles, tile + 1) - first) {
+#define TILE(count) case count: gemm_tile(a, first, panels, range, clamps, count); break;
+            TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
 #undef TILE
-            default: break;
-            }
+        default: break;
         }
     }
 }

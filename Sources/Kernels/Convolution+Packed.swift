@@ -7,7 +7,6 @@ import CKernels
 /// On AVX2, with inputs packed as bytes, the instructions that compute a quad of weights exactly depend on how large the
 /// inputs are. `prepare` keeps the limits of each quad, three bytes for every two, beside a corrected bias; the micro-kernel
 /// compares them with the inputs of each tile. VPDPBUSD computes everything exactly: what is prepared is the bias.
-/// Inputs packed as 16-bit integers take any weights and inputs: less work per filter, more per multiplication.
 extension Convolution {
     /// How blocks are cut and where things lie in a thread's scratch. The same for every instruction set.
     struct PackedLayout: Sendable {
@@ -17,7 +16,7 @@ extension Convolution {
         /// Quads of all taps.
         let depth: Int
         /// Most pixels of a tile.
-        let tile: Int
+        static let tile = 12
         /// Most pixels of a block.
         let blockPixels: Int
         /// Bytes from one packed tile to the next.
@@ -26,23 +25,22 @@ extension Convolution {
         let rowsOffset: Int
         /// Offset of the int32 that a weight offset adds to each pixel of a block.
         let pixelBiasOffset: Int
-        /// Offset of what the micro-kernel notes of the inputs of each tile; for 16-bit inputs, of the widened weights of
-        /// some panels.
+        /// Offset of what the micro-kernel notes of the inputs of each tile.
         let rangesOffset: Int
-        /// Bytes from one tile's notes to the next; for 16-bit inputs, of all that is there.
+        /// Bytes from one tile's notes to the next.
         let rangeStride: Int
         /// Offset of the packed tiles.
         let packedOffset: Int
         let byteCount: Int
 
-        init(_ g: ConvolutionGeometry, _ form: PackedForm) {
+        init(_ g: ConvolutionGeometry) {
+            let tile = PackedLayout.tile
             func align(_ n: Int) -> Int { (n + 63) / 64 * 64 }
             let inputs = g.taps * g.inputChannelsPerGroup
             isFlat = g.inputChannelsPerGroup <= Packing.quadWidth && g.taps > 1 && !g.isTransposed
                 && inputs <= Int(SWIFTLET_LARGEST_FLAT_ROW)
             depth = isFlat ? (inputs + Packing.quadWidth - 1) / Packing.quadWidth : g.taps * Packing.quads(g)
-            tile = form.tile
-            let pixelBytes = depth * Packing.quadWidth * form.inputBytes
+            let pixelBytes = depth * Packing.quadWidth
             let weightBytes = Packing.panels(g) * Packing.panelWidth * depth * Packing.quadWidth
             // Small weights stay in the first cache beside a small block; large ones are read once for a large block.
             let blockBytes = weightBytes <= 16 << 10 ? 16 << 10 : (weightBytes <= 128 << 10 ? 128 << 10 : 256 << 10)
@@ -52,28 +50,14 @@ extension Convolution {
             pixelBiasOffset = rowsOffset + align(g.taps * tile * 8)
             rangesOffset = pixelBiasOffset + align(blockPixels * 4)
             let tiles = (blockPixels + tile - 1) / tile
-            if form == .int16 {
-                rangeStride = max(16 << 10, 4 * Packing.panelWidth * depth * Packing.quadWidth)
-                packedOffset = rangesOffset + rangeStride
-            } else {
-                rangeStride = 32 * limitChunks(depth) + 32
-                packedOffset = rangesOffset + align(tiles * rangeStride)
-            }
+            rangeStride = 32 * limitChunks(depth) + 32
+            packedOffset = rangesOffset + align(tiles * rangeStride)
             // The sums of a tile are read ahead of its end.
             byteCount = packedOffset + tiles * tileStride + 64
         }
 
-        /// Whether the filter is one that 16-bit inputs suit.
-        var suitsInt16: Bool { depth * Packing.quadWidth <= (isFlat ? 256 : 32) }
-
         /// Tiles of a block.
-        func tiles(_ pixels: Int) -> Int { (pixels + tile - 1) / tile }
-    }
-
-    /// Whether inputs packed as 16-bit integers beat inputs packed as bytes, as measured on AVX2: for very short filters and
-    /// for first layers, whose inputs are large everywhere.
-    static func wantsInt16(_ g: ConvolutionGeometry, _ traits: Packing.WeightTraits) -> Bool {
-        !traits.hasOffset && traits.hasSmallScales && PackedLayout(g, .int16).suitsInt16
+        func tiles(_ pixels: Int) -> Int { (pixels + PackedLayout.tile - 1) / PackedLayout.tile }
     }
 
     /// Groups of quads whose limits lie together.
@@ -98,7 +82,7 @@ extension Convolution {
             let channelBytes = panels * Packing.panelWidth * 4
             func align(_ n: Int) -> Int { (n + 63) / 64 * 64 }
             limitStride = packed.measuresInputs ? limitChunks(depth) * Int(SWIFTLET_LIMIT_BYTES) : 0
-            sumsOffset = packed.scan != nil ? align(channelBytes) : 0
+            sumsOffset = align(channelBytes)
             limitsOffset = sumsOffset + (packed.measuresInputs ? align(channelBytes) : 0)
             weightsOffset = limitsOffset + align(panels * limitStride)
             byteCount = weightsOffset + (layout.isFlat ? align(panels * depth * 32) : 0)
@@ -108,6 +92,7 @@ extension Convolution {
     /// Bytes that `prepare` writes, a multiple of 64; 0 where nothing is prepared.
     public var preparedByteCount: Int {
         if kernel.runsOverTiles { return preparedTileByteCount }
+        if let widenedLayout { return preparedWidenedByteCount(widenedLayout) }
         guard let packed else { return 0 }
         return PreparedLayout(geometry, packedLayout, packed).byteCount
     }
@@ -116,16 +101,17 @@ extension Convolution {
     /// - Precondition: `memory` has `preparedByteCount` bytes, 64-byte aligned.
     public func prepare(weights: UnsafePointer<Int8>, bias: UnsafePointer<Int32>, into memory: UnsafeMutableRawPointer) {
         if kernel.runsOverTiles { return prepareTiles(weights: weights, into: memory) }
+        if let widenedLayout { return prepareWidened(widenedLayout, weights: weights, into: memory) }
         guard let packed else { return }
-        let prepared = PreparedLayout(geometry, packedLayout, packed)
+        let g = geometry
+        let prepared = PreparedLayout(g, packedLayout, packed)
         var scanned = weights
         if packedLayout.isFlat {
             let flat = (memory + prepared.weightsOffset).assumingMemoryBound(to: Int8.self)
-            flattenWeights(weights, into: flat, depth: packedLayout.depth)
+            flattenWeights(weights, into: flat, depth: packedLayout.depth, rowInputs: g.kernelWidth * g.inputChannelsPerGroup)
             scanned = UnsafePointer(flat)
         }
-        guard let scan = packed.scan else { return }
-        scan.markExecuted()
+        packed.scan.markExecuted()
         var arguments = swiftlet_scan_s8_arguments(
             weights: scanned, bias: bias, correctedBias: memory.assumingMemoryBound(to: Int32.self), weightSums: nil,
             limits: nil, limitStride: prepared.limitStride, quads: Int32(packedLayout.depth),
@@ -134,11 +120,14 @@ extension Convolution {
             arguments.weightSums = (memory + prepared.sumsOffset).assumingMemoryBound(to: Int32.self)
             arguments.limits = (memory + prepared.limitsOffset).assumingMemoryBound(to: UInt8.self)
         }
-        scan.entry.pointee.function.scan_s8(&arguments)
+        packed.scan.entry.pointee.function.scan_s8(&arguments)
     }
 
-    /// Copies packed weights so that the inputs of all taps, `depth` quads, follow each other without gaps.
-    func flattenWeights(_ weights: UnsafePointer<Int8>, into flat: UnsafeMutablePointer<Int8>, depth: Int) {
+    /// Copies packed weights so that the inputs of the taps of a kernel row follow each other without gaps, and those of the
+    /// rows begin every `rowInputs`: `depth` quads in all.
+    func flattenWeights(
+        _ weights: UnsafePointer<Int8>, into flat: UnsafeMutablePointer<Int8>, depth: Int, rowInputs: Int
+    ) {
         let g = geometry
         let panelBytes = depth * Packing.panelWidth * Packing.quadWidth
         flat.initialize(repeating: 0, count: g.groups * Packing.panels(g) * panelBytes)
@@ -146,9 +135,9 @@ extension Convolution {
             let (group, o) = channel.quotientAndRemainder(dividingBy: g.outputChannelsPerGroup)
             let panel = flat + (group * Packing.panels(g) + o / Packing.panelWidth) * panelBytes
             for tap in 0..<g.taps {
+                let first = tap / g.kernelWidth * rowInputs + tap % g.kernelWidth * g.inputChannelsPerGroup
                 for input in 0..<g.inputChannelsPerGroup {
-                    let (quad, place) = (tap * g.inputChannelsPerGroup + input).quotientAndRemainder(
-                        dividingBy: Packing.quadWidth)
+                    let (quad, place) = (first + input).quotientAndRemainder(dividingBy: Packing.quadWidth)
                     panel[(quad * Packing.panelWidth + o % Packing.panelWidth) * Packing.quadWidth + place] =
                         weights[Packing.weightOffset(g, channel: channel, tap: tap, input: input)]
                 }
@@ -249,22 +238,16 @@ extension Convolution {
         let prepared = PreparedLayout(g, packedLayout, packed)
         let packedPanel = group * Packing.panels(g) + panels.lowerBound
         let packedChannel = packedPanel * Packing.panelWidth
-        var bias = a.bias
+        let memory = a.prepared.unsafelyUnwrapped
         var sums: UnsafePointer<Int32>?
         var limits: UnsafePointer<UInt8>?
-        if packed.scan != nil {
-            let memory = a.prepared.unsafelyUnwrapped
-            bias = memory.assumingMemoryBound(to: Int32.self)
-            if packed.measuresInputs {
-                sums = (memory + prepared.sumsOffset).assumingMemoryBound(to: Int32.self) + packedChannel
-                limits =
-                    (memory + prepared.limitsOffset).assumingMemoryBound(to: UInt8.self)
-                    + packedPanel * prepared.limitStride
-            }
+        if packed.measuresInputs {
+            sums = (memory + prepared.sumsOffset).assumingMemoryBound(to: Int32.self) + packedChannel
+            limits =
+                (memory + prepared.limitsOffset).assumingMemoryBound(to: UInt8.self) + packedPanel * prepared.limitStride
         }
         let weights =
-            packedLayout.isFlat
-            ? (a.prepared.unsafelyUnwrapped + prepared.weightsOffset).assumingMemoryBound(to: Int8.self) : a.weights
+            packedLayout.isFlat ? (memory + prepared.weightsOffset).assumingMemoryBound(to: Int8.self) : a.weights
         let panelBytes = packedLayout.depth * Packing.panelWidth * Packing.quadWidth
         let firstChannel = panels.lowerBound * Packing.panelWidth
         let channels = min(panels.upperBound * Packing.panelWidth, g.outputChannelsPerGroup) - firstChannel
@@ -276,7 +259,7 @@ extension Convolution {
             ranges: (scratch + packedLayout.rangesOffset).assumingMemoryBound(to: UInt8.self),
             rangeStride: packedLayout.rangeStride, weights: weights + packedPanel * panelBytes,
             panelStride: panelBytes, limits: limits, limitStride: prepared.limitStride, weightSums: sums,
-            bias: bias + packedChannel, pixelBias: a.weightOffset == 0 ? nil : UnsafePointer(pixelBias),
+            bias: memory.assumingMemoryBound(to: Int32.self) + packedChannel, pixelBias: a.weightOffset == 0 ? nil : UnsafePointer(pixelBias),
             scales: a.scales + packedChannel,
             output: a.output + (pixels.lowerBound * a.outputPixelStride + outputChannel),
             outputPixelStride: a.outputPixelStride, pixels: Int32(pixels.count),

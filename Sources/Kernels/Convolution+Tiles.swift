@@ -95,7 +95,8 @@ extension Convolution {
         var ordered = weights
         if tileLayout.isFlat {
             let flat = memory.assumingMemoryBound(to: Int8.self)
-            flattenWeights(weights, into: flat, depth: tileLayout.depth)
+            flattenWeights(
+                weights, into: flat, depth: tileLayout.depth, rowInputs: g.kernelWidth * g.inputChannelsPerGroup)
             ordered = UnsafePointer(flat)
         }
         let panels = g.groups * Packing.panels(g)

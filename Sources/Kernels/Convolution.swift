@@ -47,8 +47,8 @@ public struct ConvolutionArguments {
 /// scratch (padding taps point to a row of input zero points); then the micro-kernel runs over panels of output
 /// channels. A weight offset c adds c * (sum of all inputs of the pixel) to every output channel of a pixel; that
 /// product is computed once per pixel and block and handed to the micro-kernel. `Convolution+Packed.swift` has the form
-/// that copies a block of inputs into the order in which its micro-kernel reads them, `Convolution+Winograd.swift` the one
-/// that multiplies less.
+/// that copies a block of inputs into the order in which its micro-kernel reads them, `Convolution+Widened.swift` the one
+/// whose micro-kernel reads them as 16-bit integers, `Convolution+Winograd.swift` the one that multiplies less.
 public struct Convolution: Sendable {
     public let geometry: ConvolutionGeometry
     let kernels: KernelSet
@@ -62,6 +62,8 @@ public struct Convolution: Sendable {
     let packKernel: Kernel?
     let layout: ScratchLayout
     let packedLayout: PackedLayout
+    /// Set where inputs are widened.
+    let widenedLayout: WidenedLayout?
     let tileLayout: TileLayout
     let tileRegions: TileRegions
     let winogradBlockLayout: WinogradBlockLayout?
@@ -79,6 +81,7 @@ public struct Convolution: Sendable {
         packKernel = kernels.tilePack
         hasSmallScales = traits.hasSmallScales
         winogradBlockLayout = WinogradBlockLayout(geometry)
+        let widened = Convolution.widenedLayout(geometry, traits: traits, kernels: kernels)
         let winograd = Convolution.winogradLayout(geometry, traits: traits, kernels: kernels)
         winogradLayout = winograd
         if winograd != nil {
@@ -104,16 +107,17 @@ public struct Convolution: Sendable {
             kernel = kernels.gemmSinglePixel
             singlePixelKernel = kernel
             packed = nil
-        } else if let int16 = kernels.packedInt16, Convolution.wantsInt16(geometry, traits) {
-            kernel = int16.gemm
+        } else if widened != nil {
+            kernel = kernels.widened.unsafelyUnwrapped.gemm
             singlePixelKernel = kernel
-            packed = int16
+            packed = nil
         } else {
             kernel = kernels.gemm
             singlePixelKernel = kernels.gemmSinglePixel
             packed = kernels.packed
         }
-        packedLayout = PackedLayout(geometry, packed?.form ?? .uint8)
+        packedLayout = PackedLayout(geometry)
+        widenedLayout = kernel.family == .gemmInt16Int8 ? widened : nil
         tileRegions = kernel.family == .gemmPackedInt8 ? Convolution.tileRegions(geometry) : TileRegions()
     }
 
@@ -121,12 +125,12 @@ public struct Convolution: Sendable {
     /// planned ahead.
     public static func scratchByteCount(_ geometry: ConvolutionGeometry) -> Int {
         let rows = ScratchLayout(geometry).byteCount
-        let int16 = PackedLayout(geometry, .int16)
+        let widened = WidenedLayout(geometry).map { $0.isShort ? $0.byteCount : 0 } ?? 0
         let blocks = WinogradBlockLayout(geometry).map { $0.isFaster ? $0.byteCount : 0 } ?? 0
         return geometry.isDepthwise
             ? rows
             : max(
-                rows, PackedLayout(geometry, .uint8).byteCount, int16.suitsInt16 ? int16.byteCount : 0,
+                rows, PackedLayout(geometry).byteCount, widened,
                 TileLayout(geometry).byteCount, WinogradLayout(geometry)?.byteCount ?? 0, blocks)
     }
 
@@ -141,6 +145,8 @@ public struct Convolution: Sendable {
             runWinogradBlocks(arguments, winogradBlockLayout, part: part, scratch: scratch)
         } else if let packed {
             runPacked(arguments, packed, part: part, scratch: scratch)
+        } else if let widenedLayout {
+            runWidened(arguments, widenedLayout, part: part, scratch: scratch)
         } else if let winogradLayout {
             runWinograd(arguments, winogradLayout, part: part, scratch: scratch)
         } else if kernel.runsOverTiles {

@@ -50,10 +50,10 @@ public enum KernelFamily: UInt8, Sendable {
     case sparseInt8 = 25
     /// As `sparseInt8`, inputs counted from -128.
     case sparseUInt8Int8 = 26
-    /// Block of an int8 convolution, inputs packed as int16.
+    /// Block of an int8 convolution, inputs widened to int16.
     case gemmInt16Int8 = 27
-    /// Packs the inputs that `gemmInt16Int8` reads.
-    case packInt16 = 28
+    /// Widens the inputs that `gemmInt16Int8` reads.
+    case widenInt8 = 28
 }
 
 /// One entry of the list of kernels (`kernels.def`): every kernel of every architecture is listed on all of them.
@@ -124,8 +124,8 @@ public struct KernelSet: Sendable, Equatable {
     let gemm: Kernel
     let gemmSinglePixel: Kernel
     let packed: PackedKernels?
-    /// As `packed`, for short filters and few pixels.
-    let packedInt16: PackedKernels?
+    /// For very short filters and first layers, where that beats `gemm`.
+    let widened: WidenedKernels?
     /// Packs inputs for `gemm` of a family that runs over tiles.
     let tilePack: Kernel?
     /// 3×3 convolutions with fewer multiplications, where that beats `gemm`.
@@ -159,7 +159,7 @@ public struct KernelSet: Sendable, Equatable {
         let order = isa.fallbacks
         (gemm, packed) = KernelSet.gemmKernel(order, features, singlePixel: false)
         (gemmSinglePixel, _) = KernelSet.gemmKernel(order, features, singlePixel: true)
-        packedInt16 = packed == nil ? nil : KernelSet.packedInt16(gemm.isa, features)
+        widened = KernelSet.widenedKernels(gemm.isa, features)
         tilePack = KernelSet.find(.packInt8, gemm.isa, features, singlePixel: false)
         winograd = KernelSet.winogradKernels(gemm.isa, features)
         winogradBlocks = KernelSet.firstIfAny(.winogradInt8, order, features)
@@ -219,18 +219,18 @@ public struct KernelSet: Sendable, Equatable {
                 let scan = firstIfAny(.scanInt8, isa.fallbacks, features)
             {
                 return (
-                    kernel, PackedKernels(gemm: kernel, pack: pack, scan: scan, measuresInputs: isa == .avx2, form: .uint8)
+                    kernel, PackedKernels(gemm: kernel, pack: pack, scan: scan, measuresInputs: isa == .avx2)
                 )
             }
         }
         return (Kernel.scalarGemm, nil)
     }
 
-    private static func packedInt16(_ isa: ISA, _ features: CPUFeatures) -> PackedKernels? {
+    private static func widenedKernels(_ isa: ISA, _ features: CPUFeatures) -> WidenedKernels? {
         guard let gemm = find(.gemmInt16Int8, isa, features, singlePixel: false),
-            let pack = find(.packInt16, isa, features, singlePixel: false)
+            let widen = find(.widenInt8, isa, features, singlePixel: false)
         else { return nil }
-        return PackedKernels(gemm: gemm, pack: pack, scan: nil, measuresInputs: false, form: .int16)
+        return WidenedKernels(gemm: gemm, widen: widen)
     }
 
     /// Whether the choice of kernels for `geometry` depends on `WeightTraits.largestFilterSum`.
@@ -256,22 +256,16 @@ struct PackedKernels: Sendable, Equatable {
     let gemm: Kernel
     /// Packs inputs.
     let pack: Kernel
-    /// Corrects biases and, for a micro-kernel that `measuresInputs`, finds the limits of the weights; nil where it takes
-    /// both as they are.
-    let scan: Kernel?
+    /// Corrects biases and, for a micro-kernel that `measuresInputs`, finds the limits of the weights.
+    let scan: Kernel
     /// Whether the micro-kernel's instructions depend on the range of the inputs.
     let measuresInputs: Bool
-    let form: PackedForm
 }
 
-/// How inputs are packed.
-struct PackedForm: Sendable, Equatable {
-    /// Most pixels of a tile.
-    let tile: Int
-    let inputBytes: Int
-
-    static let uint8 = PackedForm(tile: 12, inputBytes: 1)
-    static let int16 = PackedForm(tile: 6, inputBytes: 2)
+/// A micro-kernel that reads inputs of 16 bits, and what widens them.
+struct WidenedKernels: Sendable, Equatable {
+    let gemm: Kernel
+    let widen: Kernel
 }
 
 extension Kernel {

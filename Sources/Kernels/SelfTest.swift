@@ -358,7 +358,7 @@ struct KernelTest {
         case .gemmInt8, .gemmUInt8Int8, .gemmInt16Int8, .gemmInt8AnyWeight, .gemmPackedInt8, .gemmChainInt8, .winogradInt8:
             return convolution(&random, number, depthwise: false)
         // No results of their own: they run under the kernel that reads what they write.
-        case .packUInt8, .packInt16, .scanInt8, .packInt8: return convolution(&random, number, depthwise: false)
+        case .packUInt8, .widenInt8, .scanInt8, .packInt8: return convolution(&random, number, depthwise: false)
         case .winogradInput, .winogradWeights, .winogradGemm: return convolution(&random, number, depthwise: false)
         case .depthwiseInt8, .depthwiseInt8AnyWeight, .depthwise3x3Int8, .depthwise5x5Int8:
             return convolution(&random, number, depthwise: true)
@@ -391,6 +391,8 @@ struct KernelTest {
         if (kernel.family == .gemmPackedInt8 || kernel.family == .packInt8) && number % 4 == 2 {
             g = random.paddedGeometry()
         }
+        let isInt16 = kernel.family == .gemmInt16Int8 || kernel.family == .widenInt8
+        if isInt16 { (g.isTransposed, g.dilationX) = (false, 1) }
         random.geometry = g
         let inputStride = g.inputChannels + max(0, random.int(-2...5))
         let outputStride = g.outputChannels + random.int(0...5)
@@ -407,7 +409,6 @@ struct KernelTest {
             }
         }
         let lowestWeight = !kernel.takesAnyWeight || choosesKernels && random.int(0...1) == 0 ? -127 : -128
-        let isInt16 = kernel.family == .gemmInt16Int8 || kernel.family == .packInt16
         var weights = random.int8s(
             g.outputChannels * g.taps * g.inputChannelsPerGroup, lowest: lowestWeight, extremes: extremes)
         // Smaller ones in some channels: how many products are summed in 16 bits depends on them.
@@ -483,7 +484,7 @@ struct KernelTest {
                 ? Convolution.scratchByteCount(g)
                 : max(
                     Convolution.scratchByteCount(g), prepared.winogradBlockLayout?.byteCount ?? 0,
-                    prepared.packedLayout.byteCount), alignment: 64)
+                    prepared.packedLayout.byteCount, prepared.widenedLayout?.byteCount ?? 0), alignment: 64)
         let preparation = UnsafeMutableRawPointer.allocate(byteCount: prepared.preparedByteCount, alignment: 64)
         defer {
             scratch.deallocate()
@@ -829,15 +830,24 @@ extension Convolution {
         layout = ScratchLayout(geometry)
         winogradBlockLayout = WinogradBlockLayout(geometry)
         switch kernel.family {
-        case .gemmUInt8Int8, .packUInt8, .scanInt8: packed = kernels.packed
-        case .gemmInt16Int8, .packInt16: packed = kernels.packedInt16
-        default: packed = nil
+        case .gemmUInt8Int8, .packUInt8, .scanInt8:
+            packed = kernels.packed
+            self.kernel = kernels.gemm
+        case .packInt8:
+            packed = nil
+            self.kernel = kernels.gemm
+        case .widenInt8:
+            packed = nil
+            self.kernel = kernels.widened.unsafelyUnwrapped.gemm
+        default:
+            packed = nil
+            self.kernel = kernel
         }
-        packedLayout = PackedLayout(geometry, packed?.form ?? .uint8)
+        packedLayout = PackedLayout(geometry)
+        widenedLayout = self.kernel.family == .gemmInt16Int8 ? WidenedLayout(geometry) : nil
         tileLayout = TileLayout(geometry)
         packKernel = kernels.tilePack
         winogradLayout = kernel.isWinograd ? WinogradLayout(geometry) : nil
-        self.kernel = packed?.gemm ?? (kernel.family == .packInt8 ? kernels.gemm : kernel)
         singlePixelKernel = self.kernel
         tileRegions =
             self.kernel.family == .gemmPackedInt8 ? Convolution.tileRegions(geometry, always: true) : TileRegions()

@@ -71,8 +71,7 @@ typedef struct {
 // own, at output + t * tileStride:
 //   [quad 0..<taps * quads][pixel 0..<P][input 0..<4], each value x as uint8 x + 128.
 // Rows come from the image or, where `rows` is not null, are given one per tap and pixel: rows[tap * pixels + pixel].
-// Writes at most 48 * taps * quads bytes of a tile; pixels * tiles is less than 2^31. pack_s16 packs for gemm_s16s8: each
-// value as int16 x; `factor` is 0.
+// Writes at most 48 * taps * quads bytes of a tile; pixels * tiles is less than 2^31.
 //   pixelBias[p] = factor * sum over taps and i in 0..<inputs of x, wrapping; nothing where `factor` is 0.
 // With few input channels (`flatInputs`, else 0) the taps of a pixel are one row, channels of the next tap right behind
 // those of one, and the kernel counts one tap of taps * channels inputs, at most SWIFTLET_LARGEST_FLAT_ROW.
@@ -121,8 +120,6 @@ typedef struct {
 // `isMeasured` an earlier call did this, and nothing of it has changed.
 // The kernels with VPDPBUSD take all weights and inputs as they are: weightSums and limits null, ranges not used.
 // hasSmallScales: no accumulator times its scale leaves ±2^30 (Packing.WeightTraits.areSmall).
-// gemm_s16s8 takes inputs of pack_s16, neither weightSums nor limits, the bias as it is, pixelBias null, small scales; it
-// widens the weights of some panels into `ranges`, which has rangeStride bytes, at least 4 * panelStride.
 typedef struct {
     uint8_t *activations;
     intptr_t tileStride;
@@ -148,6 +145,47 @@ typedef struct {
     int32_t isMeasured;
     int32_t hasSmallScales;
 } swiftlet_gemm_u8s8_arguments;
+
+// Widens to int16 what `pixels` outputs of row `row`, from column `first` on, read of an image whose dilationX is 1. For
+// each ky in 0..<kernelHeight: the inputs, `inputs` a pixel, of the image's row row * strideY - padTop + ky * dilationY,
+// (pixels - 1) * strideX + kernelWidth pixels from column first * strideX - padLeft on, at output + ky * rowStride. What
+// lies outside the image is padding[0]. Writes up to 15 values more behind those of a row, for which rowStride leaves room.
+typedef struct {
+    swiftlet_image_s8 image;
+    int16_t *output;
+    intptr_t rowStride;
+    int32_t inputs;
+    int32_t row;
+    int32_t first;
+    int32_t pixels;
+} swiftlet_widen_s8_arguments;
+
+// A block of an int8 convolution whose inputs widen_s8 made: consecutive outputs of a row by consecutive panels of weights.
+//   acc = bias[o] + sum over r in 0..<rows, i in 0..<2 * pairs of
+//       weight[o][2 * pairs * r + i] * inputs[pixel * pixelStride + r * rowStride + i]
+//   output[pixel * outputPixelStride + o] = requantize(acc, scales[o]), scales small (Packing.WeightTraits.areSmall)
+// Weights are panels of 8 channels by quads, as Packing.swift describes them, zeros where a quad is not full. They are
+// widened into `widenedWeights`, 64 values for each quad and two panels; with `isWidened` an earlier call did this.
+typedef struct {
+    const int16_t *inputs;
+    intptr_t pixelStride;
+    intptr_t rowStride;
+    const int8_t *weights;
+    intptr_t panelStride;
+    int16_t *widenedWeights;
+    const int32_t *bias;
+    const float *scales;
+    int8_t *output;
+    intptr_t outputPixelStride;
+    int32_t rows;
+    int32_t pairs;
+    int32_t pixels;
+    int32_t channels;
+    int32_t zeroPoint;
+    int32_t lowest;
+    int32_t highest;
+    int32_t isWidened;
+} swiftlet_gemm_s16s8_arguments;
 
 // Packs int8 inputs for the kernels of family gemmpacked_s8 and gemmchain_s8 of the same instruction set, whose files say
 // how: `pixels` output pixels from `firstPixel` on, straight from the image or, where `rows` is not null, the one tile
@@ -563,8 +601,8 @@ typedef union {
     void (*winograd_s8)(const swiftlet_winograd_s8_arguments *);
     void (*sparse_s8)(const swiftlet_sparse_s8_arguments *);
     void (*sparse_u8s8)(const swiftlet_sparse_s8_arguments *);
-    void (*gemm_s16s8)(const swiftlet_gemm_u8s8_arguments *);
-    void (*pack_s16)(const swiftlet_pack_u8_arguments *);
+    void (*gemm_s16s8)(const swiftlet_gemm_s16s8_arguments *);
+    void (*widen_s8)(const swiftlet_widen_s8_arguments *);
 } swiftlet_kernel_function;
 
 // Families, in the order of the union.
@@ -597,7 +635,7 @@ enum {
     SWIFTLET_FAMILY_sparse_s8 = 25,
     SWIFTLET_FAMILY_sparse_u8s8 = 26,
     SWIFTLET_FAMILY_gemm_s16s8 = 27,
-    SWIFTLET_FAMILY_pack_s16 = 28,
+    SWIFTLET_FAMILY_widen_s8 = 28,
 };
 
 // Instruction sets, numbered as `ISA` in Swift.
