@@ -139,34 +139,6 @@ final class PackedConvolutionTests: XCTestCase {
         for kernels in try kernelSets() { XCTAssertEqual(layer.run(kernels), expected, kernels.isa.text) }
     }
 
-    /// Inputs packed as 16-bit integers: for very short filters and first layers; where their kernel is exact.
-    func testSelectionOfInt16() throws {
-        let kernels = try KernelSet(features: [.avx2])
-        let bytes = "swiftlet_gemm_u8s8_12x8__avx2", words = "swiftlet_gemm_s16s8_6x8__avx2"
-        func chosen(_ g: ConvolutionGeometry, _ traits: Packing.WeightTraits = .init(hasSmallScales: true)) -> Convolution {
-            Convolution(g, traits: traits, kernels: kernels)
-        }
-        for (pixels, inputs, outputs, name) in [
-            (12544, 16, 96, words), (784, 32, 192, words), (784, 36, 32, bytes), (1, 1280, 1000, bytes), (1, 32, 8, words),
-        ] {
-            let g = pointwise(pixels: pixels, inputs: inputs, outputs: outputs)
-            XCTAssertEqual(chosen(g).kernel.name, name, "\(g)")
-            XCTAssertEqual(chosen(g).preparedByteCount == 0, name == words, "only limits need memory")
-        }
-        let g = pointwise(pixels: 49, inputs: 16, outputs: 96)
-        XCTAssertEqual(chosen(g, .init()).kernel.name, bytes, "scales may be large")
-        XCTAssertEqual(chosen(g, .init(hasOffset: true, hasSmallScales: true)).kernel.name, bytes)
-        XCTAssertEqual(
-            Convolution(g, traits: .init(hasSmallScales: true), kernels: try KernelSet(features: [])).kernel.name,
-            "swiftlet_gemm_s8_1x8__scalar")
-        // The first layer of a network: its taps are one row, which the session keeps in that order.
-        let first = ConvolutionGeometry(
-            inputHeight: 32, inputWidth: 32, outputHeight: 16, outputWidth: 16, inputChannelsPerGroup: 3,
-            outputChannelsPerGroup: 16, kernelHeight: 3, kernelWidth: 3, strideY: 2, strideX: 2, padTop: 1, padLeft: 1)
-        XCTAssertEqual(chosen(first).kernel.name, words)
-        XCTAssertEqual(chosen(first).preparedByteCount, 2 * 7 * 32)
-    }
-
     /// Scales above 1/2 are small where the filter and its bias are; results beside the largest accumulators prove it.
     func testSmallScales() throws {
         typealias Traits = Packing.WeightTraits
