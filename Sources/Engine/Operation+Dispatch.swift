@@ -213,8 +213,8 @@ extension Operation {
     }
 }
 
-/// The kernels of a convolution, chosen once.
-enum ChosenKernels {
+/// The kernels of a convolution, chosen once. Indirect: a run passes them on for every part, which would copy a kilobyte.
+indirect enum ChosenKernels {
     case none
     case integer(Kernels.Convolution)
     case float(Kernels.FloatConvolution)

@@ -1,7 +1,7 @@
 import NestFormat
 
-/// The closed set of device operators.
-public enum Operation: Sendable, Hashable {
+/// The closed set of device operators. Indirect: a run takes each in hand for every part, without copying it.
+public indirect enum Operation: Sendable, Hashable {
     case convolution(Convolution)
     case depthwiseConvolution(DepthwiseConvolution)
     case floatConvolution(FloatConvolution)

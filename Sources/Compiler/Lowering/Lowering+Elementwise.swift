@@ -573,7 +573,9 @@ extension Lowering {
         }
         let input = location(of: x)
         switch (from, to) {
-        case (.float32, .float32) where graph[y].quantization == nil, (.int32, .int32), (.int8, .int8) where graph[x].quantization == nil:
+        case (.float32, .float32) where graph[y].quantization == nil,
+            (.int32, .int32),
+            (.int8, .int8) where graph[x].quantization == nil:
             lowerView(node)
         case (.int8, .float32) where graph[x].quantization == nil:
             emitTable((-128...127).map { Float($0) }, from: input, to: destination(y))

@@ -51,7 +51,7 @@ enum BenchInput {
             try requireInputs(tensors, ports.map { ($0.name, $0.shape) })
             return try ports.map { try $0.stored(tensors[$0.name]!, subject: "input \"\($0.name)\"") }
         }
-        return try ports.map { port in
+        return ports.map { port in
             if case .picture = self, BenchInput.takesPicture(port) {
                 let shape = port.storedShape
                 return SamplePicture(height: shape[1], width: shape[2], channels: shape[3], seed: 1).stored(port, in: nest)

@@ -11,7 +11,7 @@ import Vision
 func loadNest(_ path: String) throws -> Model {
     do {
         return try Model(path: path)
-    } catch let error as ModelError {
+    } catch {
         throw Failure("\(path): \(error.message); `swiftlet explain \(error.name)` says what to do")
     }
 }
