@@ -64,19 +64,30 @@ SWIFTLET_AVX2_INLINE void gemm_panels(
         words[p] = _mm256_adds_epi16(_mm256_packs_epi32(low, high), range.zeroPoint);
     }
     const int32_t channels = a->channels - 8 * panel < 8 * panels ? a->channels - 8 * panel : 8 * panels;
-    int8_t *output = a->output + first * a->outputPixelStride + 8 * panel;
+    const intptr_t stride = a->outputPixelStride;
+    int8_t *output = a->output + first * stride + 8 * panel;
+    __m256i bytes[tile_pixels / 2];
     SWIFTLET_UNROLL
-    for (int p = 0; p < tile; p += 2, output += 2 * a->outputPixelStride) {
+    for (int p = 0; p < tile; p += 2) {
         const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-        __m256i bytes = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(words[p], words[p + 1 < tile ? p + 1 : p]), order);
-        if (clamps) bytes = _mm256_min_epi8(_mm256_max_epi8(bytes, range.lowest), range.highest);
-        const __m128i even = _mm256_castsi256_si128(bytes), odd = _mm256_extracti128_si256(bytes, 1);
-        if (panels == 1 && channels == 8) {
-            _mm_storel_epi64((__m128i *)output, even);
-            if (p + 1 < tile) _mm_storel_epi64((__m128i *)(output + a->outputPixelStride), odd);
+        bytes[p / 2] = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(words[p], words[p + 1 < tile ? p + 1 : p]), order);
+    }
+    if (clamps) {
+        SWIFTLET_UNROLL
+        for (int i = 0; 2 * i < tile; i++) bytes[i] = _mm256_min_epi8(_mm256_max_epi8(bytes[i], range.lowest), range.highest);
+    }
+    // Mostly all channels are there.
+    const int isWhole = channels == 8 * panels;
+    SWIFTLET_UNROLL
+    for (int p = 0; p < tile; p++, output += stride) {
+        const __m128i pixel =
+            p % 2 == 0 ? _mm256_castsi256_si128(bytes[p / 2]) : _mm256_extracti128_si256(bytes[p / 2], 1);
+        if (isWhole && panels > 1) {
+            _mm_storeu_si128((__m128i *)output, pixel);
+        } else if (isWhole) {
+            _mm_storel_epi64((__m128i *)output, pixel);
         } else {
-            store_channels(output, even, channels);
-            if (p + 1 < tile) store_channels(output + a->outputPixelStride, odd, channels);
+            store_channels(output, pixel, channels);
         }
     }
 }
