@@ -14,37 +14,9 @@ struct WinogradKernels: Sendable, Equatable {
 /// three) the convolution modulo 2^32; times 1/9 modulo 2^32 it is 64 (16, 4) times the convolution, exactly, where that
 /// fits. Weights are transformed on the way, panel by panel: they are stored once, as every other kernel reads them.
 extension Convolution {
-    /// Tiles along an axis: some of four outputs, then some of three.
-    struct WinogradAxis: Sendable {
-        let fours: Int
-        let threes: Int
-
-        init(_ outputs: Int) {
-            let count = (outputs + 3) / 4
-            threes = min(count, 4 * count - outputs)
-            fours = count - threes
-        }
-
-        /// The first output of a tile, and how many it has.
-        @inline(__always)
-        func tile(_ index: Int) -> (start: Int, count: Int) {
-            index < fours ? (4 * index, 4) : (4 * fours + 3 * (index - fours), 3)
-        }
-    }
-
-    /// A tile of outputs.
-    struct WinogradTile {
-        let y: Int
-        let x: Int
-        let rows: Int
-        let columns: Int
-    }
-
     /// Where things lie in a thread's scratch.
     struct WinogradLayout: Sendable {
-        let axisX: WinogradAxis
-        let axisY: WinogradAxis
-        let tiles: Int
+        let tiles: WinogradTiles
         /// Input channels / 8, rounded up.
         let eights: Int
         /// Transformed inputs of so many groups of 8 tiles are kept at a time.
@@ -75,9 +47,7 @@ extension Convolution {
                 g.inputChannelsPerGroup >= 8, g.inputChannelsPerGroup <= WinogradLayout.maximumChannels
             else { return nil }
             func align(_ n: Int) -> Int { (n + 63) / 64 * 64 }
-            axisX = WinogradAxis(g.outputWidth)
-            axisY = WinogradAxis(g.outputHeight)
-            tiles = (axisX.fours + axisX.threes) * (axisY.fours + axisY.threes)
+            tiles = WinogradTiles(g)
             eights = (g.inputChannelsPerGroup + 7) / 8
             rowsOffset = align(g.inputChannelsPerGroup + Packing.readAheadBytes)
             outputsOffset = rowsOffset + align(WinogradLayout.positions * 8)
@@ -86,34 +56,18 @@ extension Convolution {
             weightsOffset = productsOffset + WinogradLayout.positions * 64 * 4
             let groupBytes = WinogradLayout.positions * eights * 64 * 2
             inputsOffset = weightsOffset + groupBytes
-            let groups = (tiles + WinogradLayout.group - 1) / WinogradLayout.group
+            let groups = (tiles.count + WinogradLayout.group - 1) / WinogradLayout.group
             blockGroups = max(1, min(groups, (320 << 10) / groupBytes))
             byteCount = inputsOffset + blockGroups * groupBytes
-        }
-
-        /// Tiles in the order of the groups: those of four rows follow each other, and so do those of four columns.
-        func tile(_ index: Int) -> WinogradTile {
-            // 4 x 3, 4 x 4, 3 x 4, 3 x 3.
-            let short = axisY.fours * axisX.threes
-            let high = short + axisY.fours * axisX.fours
-            let wide = high + axisY.threes * axisX.fours
-            let isHigh = index < high
-            let isWide = index >= short && index < wide
-            let place = index - (isHigh ? (isWide ? short : 0) : (isWide ? high : wide))
-            let (row, column) = place.quotientAndRemainder(dividingBy: isWide ? axisX.fours : axisX.threes)
-            let (y, rows) = axisY.tile(isHigh ? row : axisY.fours + row)
-            let (x, columns) = axisX.tile(isWide ? column : axisX.fours + column)
-            return WinogradTile(y: y, x: x, rows: rows, columns: columns)
         }
 
         /// Whether it takes fewer instructions than the direct form of NEON: estimates of both, in tenths.
         func pays(_ g: ConvolutionGeometry) -> Bool {
             let panels = Packing.panels(g)
-            let groups = (tiles + WinogradLayout.group - 1) / WinogradLayout.group
+            let groups = (tiles.count + WinogradLayout.group - 1) / WinogradLayout.group
             let blocks = (groups + blockGroups - 1) / blockGroups
-            let products = (6 * axisX.fours + 5 * axisX.threes) * (6 * axisY.fours + 5 * axisY.threes)
-            let multiplying = products * eights * panels * 170
-            let transforming = 3000 * tiles * eights + 1300 * blocks * panels * eights * 8 + 7000 * tiles * panels
+            let multiplying = tiles.products * eights * panels * 170
+            let transforming = 3000 * tiles.count * eights + 1300 * blocks * panels * eights * 8 + 7000 * tiles.count * panels
             let direct = g.outputPixels * panels * (Packing.quads(g) * 9 * 32 * 10 / 5 + 120)
             return multiplying + transforming < direct
         }
@@ -135,7 +89,7 @@ extension Convolution {
         let g = geometry
         let panelsPerGroup = Packing.panels(g)
         let panels = g.groups * panelsPerGroup
-        let tiles = layout.tiles
+        let tiles = layout.tiles.count
         let blockTiles = layout.blockGroups * WinogradLayout.group
         let cut = PixelChannelCut(
             part, pixels: tiles, fewest: 4 * WinogradLayout.group, block: blockTiles, channelUnits: panels)
@@ -157,7 +111,11 @@ extension Convolution {
                 for panel in first..<end {
                     runPanel(a, layout, group: group, panel: panel, tiles: start..<stop, scratch: scratch)
                 }
-                finishTiles(a, layout, group: group, panels: first..<end, tiles: start..<stop)
+                let offset = group * g.outputChannelsPerGroup
+                let channelEnd = min(end * Packing.panelWidth, g.outputChannelsPerGroup)
+                finishTiles(
+                    a, layout.tiles, start..<stop,
+                    channels: offset + first * Packing.panelWidth..<offset + channelEnd)
                 start = stop
             }
         }
@@ -170,7 +128,7 @@ extension Convolution {
         let g = geometry
         let rows = (scratch + layout.rowsOffset).assumingMemoryBound(to: UnsafePointer<Int8>?.self)
         let zeroRow = UnsafeRawPointer(scratch).assumingMemoryBound(to: Int8.self)
-        let place = layout.tile(tile)
+        let place = layout.tiles.tile(tile)
         let y0 = place.y - g.padTop
         let x0 = place.x - g.padLeft
         var next = rows
@@ -231,7 +189,7 @@ extension Convolution {
         while first < tiles.upperBound {
             let count = min(WinogradLayout.group, tiles.upperBound - first)
             for t in 0..<count {
-                let tile = layout.tile(first + t)
+                let tile = layout.tiles.tile(first + t)
                 outputs[t] = output + (tile.y * g.outputWidth + tile.x) * a.outputPixelStride
                 extents[t] = UInt8(truncatingIfNeeded: min(tile.rows, g.outputHeight - tile.y))
                 extents[WinogradLayout.group + t] = UInt8(truncatingIfNeeded: min(tile.columns, g.outputWidth - tile.x))
@@ -243,28 +201,6 @@ extension Convolution {
             arguments.tiles = Int32(count)
             used.gemm.entry.pointee.function.winogemm_s8(&arguments)
             first += count
-        }
-    }
-
-    /// Table and residual of what the tiles wrote.
-    private func finishTiles(
-        _ a: ConvolutionArguments, _ layout: WinogradLayout, group: Int, panels: Range<Int>, tiles: Range<Int>
-    ) {
-        if a.epilogue.table == nil && a.epilogue.residual == nil { return }
-        let g = geometry
-        let offset = group * g.outputChannelsPerGroup
-        let channels =
-            offset + panels.lowerBound * Packing.panelWidth
-            ..< offset + min(panels.upperBound * Packing.panelWidth, g.outputChannelsPerGroup)
-        for index in tiles {
-            let tile = layout.tile(index)
-            let width = min(tile.columns, g.outputWidth - tile.x)
-            for row in tile.y..<min(tile.y + tile.rows, g.outputHeight) {
-                let pixel = row * g.outputWidth + tile.x
-                a.epilogue.finish(
-                    kernels, output: a.output, pixelStride: a.outputPixelStride, pixels: pixel..<pixel + width,
-                    channels: channels)
-            }
         }
     }
 }

@@ -1,17 +1,16 @@
 import CKernels
 
 /// The form of an int8 convolution that computes tiles of 4 × 4 outputs of a 3 × 3 kernel with a quarter of the
-/// multiplications, in integers and exactly (the formulas are in the C kernel). Inputs of a block of tiles are
+/// multiplications, in integers and exactly (the formulas are in the C kernel), and tiles of three rows or columns where
+/// the image is no multiple of four. Inputs of a block of tiles are
 /// transformed once; the weights of two panels at a time are transformed into scratch, so that neither the file nor the
 /// session holds more than the weights themselves.
 extension Convolution {
     /// How blocks are cut and where things lie in a thread's scratch. The same for every instruction set.
     struct WinogradBlockLayout: Sendable {
-        static let tile = 4
         static let positions = 36
 
-        /// Tiles of the image.
-        let tiles: Int
+        let tiles: WinogradTiles
         /// Blocks of 16 input channels.
         let channelBlocks: Int
         /// Most tiles of a block.
@@ -23,6 +22,7 @@ extension Convolution {
         let weightsOffset: Int
         let sumsOffset: Int
         let inputsOffset: Int
+        let tilesOffset: Int
         let byteCount: Int
         /// Whether fewer multiplications outweigh the transforms.
         let isFaster: Bool
@@ -34,25 +34,27 @@ extension Convolution {
             else { return nil }
             func align(_ n: Int) -> Int { (n + 63) / 64 * 64 }
             func divide(_ a: Int, _ b: Int) -> Int { (a + b - 1) / b }
-            tiles = divide(g.outputHeight, WinogradBlockLayout.tile) * divide(g.outputWidth, WinogradBlockLayout.tile)
+            tiles = WinogradTiles(g)
             let quads = Packing.quads(g)
             channelBlocks = divide(quads, 4)
             let tileBytes = WinogradBlockLayout.positions * channelBlocks * 32
-            blockTiles = min(max((320 << 10) / tileBytes, 12), tiles)
+            blockTiles = min(max((320 << 10) / tileBytes, 12), tiles.count)
             // Off a power of two, against set conflicts.
             inputStride = blockTiles * channelBlocks * 16 + 32
             sumStride = blockTiles * Packing.panelWidth + 8
             weightsOffset = align(g.inputChannelsPerGroup + Packing.readAheadBytes)
             sumsOffset = weightsOffset + align(WinogradBlockLayout.positions * Int(SWIFTLET_WINOGRAD_WEIGHT_STRIDE) * 2)
             inputsOffset = sumsOffset + align(2 * WinogradBlockLayout.positions * sumStride * 4)
-            byteCount = inputsOffset + align(WinogradBlockLayout.positions * inputStride * 2)
+            tilesOffset = inputsOffset + align(WinogradBlockLayout.positions * inputStride * 2)
+            byteCount = tilesOffset + align(blockTiles * MemoryLayout<swiftlet_winograd_tile>.stride)
 
             // Tenths of cycles, fitted to measurements on Zen 3. Each tile and panel: 36 positions of 8 VPMADDWD a block of
             // channels, the output transform; each tile and block of channels: the input transform; each quad and panel:
             // the transform of its weights. Directly: each pixel and panel's quads, on AVX2 mostly in pairs.
             let panels = Packing.panels(g)
-            let transformed = tiles * (panels * (2090 * channelBlocks + 2750) + 1100 * channelBlocks)
-                + divide(tiles, blockTiles) * panels * quads * 3500
+            let transformed = tiles.products * panels * 58 * channelBlocks
+                + tiles.count * (panels * 2750 + 1100 * channelBlocks)
+                + divide(tiles.count, blockTiles) * panels * quads * 3500
             let direct = g.outputPixels * panels * (9 * 11 * quads + 140)
             isFaster = transformed * 20 < direct * 19
         }
@@ -90,14 +92,16 @@ extension Convolution {
         // Sharing tiles, each thread transforms all weights, which takes as long as about 7 tiles; sharing panels, which
         // are computed two at a time, it transforms all inputs, which takes as long as about half a panel, and again for
         // every part where not all fit in a block.
-        let fewest = layout.tiles > layout.blockTiles ? 24 : max(24, 12 * panels / part.threads)
+        let tiles = layout.tiles.count
+        let fewest = tiles > layout.blockTiles ? 24 : max(24, 12 * panels / part.threads)
         let cut = PixelChannelCut(
-            part, pixels: layout.tiles, fewest: fewest, block: layout.blockTiles, channelUnits: (panels + 1) / 2)
-        let tileRange = cut.pixels.range(of: layout.tiles)
+            part, pixels: tiles, fewest: fewest, block: layout.blockTiles, channelUnits: (panels + 1) / 2)
+        let tileRange = cut.pixels.range(of: tiles)
         let panelRange = cut.channels.range(of: panels, unit: 2)
         if tileRange.isEmpty || panelRange.isEmpty { return }
         scratch.initializeMemory(as: Int8.self, repeating: a.inputZeroPoint, count: layout.weightsOffset)
         let blocks = (tileRange.count + layout.blockTiles - 1) / layout.blockTiles
+        let blockTiles = (scratch + layout.tilesOffset).assumingMemoryBound(to: swiftlet_winograd_tile.self)
         let isTransformed = cut.repeatsPixels && blocks == 1 && g.groups == 1
         let panelBytes = g.taps * Packing.quads(g) * Packing.panelWidth * Packing.quadWidth
         for group in panelRange.lowerBound / panelsPerGroup...(panelRange.upperBound - 1) / panelsPerGroup {
@@ -116,39 +120,22 @@ extension Convolution {
                 inputStride: layout.inputStride,
                 transformedWeights: (scratch + layout.weightsOffset).assumingMemoryBound(to: Int16.self),
                 sums: (scratch + layout.sumsOffset).assumingMemoryBound(to: Int32.self), sumStride: layout.sumStride,
-                firstTile: 0, tiles: 0, quads: Int32(Packing.quads(g)), channels: Int32(channels),
+                tiles: blockTiles, tileCount: 0, quads: Int32(Packing.quads(g)), channels: Int32(channels),
                 zeroPoint: a.epilogue.output.zeroPoint, lowest: a.epilogue.output.lowest,
                 highest: a.epilogue.output.highest, isTransformed: isTransformed ? 1 : 0)
             for block in 0..<blocks {
                 let start = tileRange.lowerBound + tileRange.count * block / blocks
                 let stop = tileRange.lowerBound + tileRange.count * (block + 1) / blocks
-                arguments.firstTile = Int32(start)
-                arguments.tiles = Int32(stop - start)
+                for index in start..<stop {
+                    let tile = layout.tiles.tile(index)
+                    blockTiles[index - start] = swiftlet_winograd_tile(
+                        y: Int32(tile.y), x: Int32(tile.x), rows: Int32(tile.rows), columns: Int32(tile.columns))
+                }
+                arguments.tileCount = Int32(stop - start)
                 kernel.markExecuted()
                 kernel.entry.pointee.function.winograd_s8(&arguments)
-                finishBlock(a, start..<stop, channels: outputChannel..<outputChannel + channels)
+                finishTiles(a, layout.tiles, start..<stop, channels: outputChannel..<outputChannel + channels)
             }
-        }
-    }
-
-    /// Finishes the outputs of tiles that follow each other, piece of a row by piece of a row.
-    private func finishBlock(_ a: ConvolutionArguments, _ tiles: Range<Int>, channels: Range<Int>) {
-        if a.epilogue.table == nil && a.epilogue.residual == nil { return }
-        let g = geometry
-        let columns = (g.outputWidth + WinogradBlockLayout.tile - 1) / WinogradBlockLayout.tile
-        var tile = tiles.lowerBound
-        while tile < tiles.upperBound {
-            let tileRow = tile / columns
-            let end = min((tileRow + 1) * columns, tiles.upperBound)
-            let left = (tile - tileRow * columns) * WinogradBlockLayout.tile
-            let right = min((end - tileRow * columns) * WinogradBlockLayout.tile, g.outputWidth)
-            let top = tileRow * WinogradBlockLayout.tile
-            for y in top..<min(top + WinogradBlockLayout.tile, g.outputHeight) {
-                a.epilogue.finish(
-                    kernels, output: a.output, pixelStride: a.outputPixelStride,
-                    pixels: y * g.outputWidth + left..<y * g.outputWidth + right, channels: channels)
-            }
-            tile = end
         }
     }
 }

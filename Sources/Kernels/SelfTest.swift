@@ -223,10 +223,11 @@ struct TestRandom {
             padTop: padTop, padLeft: padLeft)
     }
 
-    /// A 3 × 3 convolution of stride 1 with any padding, some wider than the image.
+    /// A 3 × 3 convolution of stride 1 with any padding, some wider than the image: tiles of three and of four rows and
+    /// columns, in one group and in several.
     mutating func winogradBlockGeometry() -> ConvolutionGeometry {
         var g = ConvolutionGeometry(
-            inputHeight: int(1...11), inputWidth: int(1...9), outputHeight: int(1...10), outputWidth: int(1...9),
+            inputHeight: int(1...15), inputWidth: int(1...13), outputHeight: int(1...14), outputWidth: int(1...12),
             groups: int(0...3) == 0 ? 2 : 1, inputChannelsPerGroup: int(1...37), outputChannelsPerGroup: int(1...27),
             kernelHeight: 3, kernelWidth: 3, padTop: int(0...2), padLeft: int(0...2))
         if g.isDepthwise { g.outputChannelsPerGroup = 2 }

@@ -48,6 +48,18 @@ final class SelfTestTests: XCTestCase {
         XCTAssertEqual(a.int(0...1 << 40), b.int(0...1 << 40))
     }
 
+    func testConvolutionsDrawnForWinogradHaveAllSizesOfTiles() {
+        var random = TestRandom(seed: 7)
+        var mixed = 0
+        for _ in 0..<200 {
+            let tiles = Convolution.WinogradTiles(random.winogradBlockGeometry())
+            if min(tiles.axisY.fours, tiles.axisY.threes, tiles.axisX.fours, tiles.axisX.threes) > 0 && tiles.count > 6 {
+                mixed += 1
+            }
+        }
+        XCTAssertGreaterThan(mixed, 20)
+    }
+
     /// A depthwise geometry would run a depthwise kernel, with weights packed for that one, in the test of another.
     func testConvolutionsDrawnForTheMatrixKernelsAreNeverDepthwise() {
         for seed in 1...20_000 as ClosedRange<UInt64> {

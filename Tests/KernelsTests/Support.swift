@@ -1,6 +1,7 @@
 import CKernelsModel
-import Kernels
 import XCTest
+
+@testable import Kernels
 
 /// xorshift64*: the same sequence in every run.
 struct Random {
@@ -76,8 +77,11 @@ struct ConvolutionCase {
     }
 
     /// The output [pixel][channel], computed in `parts` parts a thread, the last part first, as one thread takes them that
-    /// does everything.
-    func run(_ kernels: KernelSet, threads: Int = 1, parts each: Int = 1, file: StaticString = #filePath, line: UInt = #line) -> [Int8] {
+    /// does everything; with `testing` by that kernel, whatever selection would choose.
+    func run(
+        _ kernels: KernelSet, threads: Int = 1, parts each: Int = 1, testing kernel: Kernel? = nil,
+        file: StaticString = #filePath, line: UInt = #line
+    ) -> [Int8] {
         let g = geometry
         let packed = Packing.packWeights(g, weights)
         let readAhead = [Int8](repeating: 113, count: Packing.readAheadBytes)
@@ -87,7 +91,6 @@ struct ConvolutionCase {
                 g, bias: bias, weights: weights, weightOffset: weightOffset, inputZeroPoint: Int32(inputZeroPoint)),
             padding: 0)
         let packedScales = Packing.packPerChannel(g, scales, padding: 0)
-        let scratch = Guarded(byteCount: Convolution.scratchByteCount(g), fill: 0x5A)
         let output = Guarded(byteCount: g.outputPixels * g.outputChannels)
         var traits = packed.traits
         traits.hasOffset = weightOffset != 0
@@ -95,7 +98,11 @@ struct ConvolutionCase {
             tellsOfSmallScales
             && Packing.WeightTraits.areSmall(
                 scales: scales.map(abs).max() ?? 0, biases: packedBias.map(\.magnitude).max() ?? 0, g)
-        let convolution = Convolution(g, traits: traits, kernels: kernels)
+        let convolution = kernel.map {
+            Convolution(g, testing: $0, hasSmallScales: traits.hasSmallScales, kernels: kernels)
+        } ?? Convolution(g, traits: traits, kernels: kernels)
+        let forced = kernel == nil ? 0 : convolution.winogradBlockLayout?.byteCount ?? 0
+        let scratch = Guarded(byteCount: max(Convolution.scratchByteCount(g), forced), fill: 0x5A)
         let preparation = Guarded(byteCount: convolution.preparedByteCount, fill: 0xC3)
         (input + readAhead).withUnsafeBufferPointer { input in
             (packed.bytes + readAhead).withUnsafeBufferPointer { weights in

@@ -1,5 +1,6 @@
-import Kernels
 import XCTest
+
+@testable import Kernels
 
 final class WinogradTests: XCTestCase {
     private let winograd = "swiftlet_winograd_s8_16x8__avx2"
@@ -21,6 +22,7 @@ final class WinogradTests: XCTestCase {
             geometry(height: 16, width: 13, inputs: 30, outputs: 33, groups: 2),
             geometry(height: 14, width: 15, inputs: 64, outputs: 32, pad: 0),
             geometry(height: 9, width: 6, inputs: 40, outputs: 48, pad: 2),
+            geometry(height: 26, width: 27, inputs: 200, outputs: 24),
         ]
     }
 
@@ -40,6 +42,59 @@ final class WinogradTests: XCTestCase {
         }
     }
 
+    /// Every remainder of height and width, hence tiles of three and of four in every mixture, groups of tiles that hold
+    /// several kinds, and images smaller than a tile; odd channels, one panel left over, blocks and parts.
+    func testEverySizeOfImage() throws {
+        var random = Random(45)
+        let sets = try kernelSets()
+        for height in 1...17 {
+            for width in 1...17 {
+                let channels = (random.int(8...21), random.int(1...19))
+                let pad = min(height, width) > 2 ? random.int(0...2) : 1
+                let g = geometry(
+                    height: height + 2 - 2 * pad, width: width + 2 - 2 * pad, inputs: channels.0, outputs: channels.1,
+                    groups: random.int(0...5) == 0 ? 2 : 1, pad: pad)
+                XCTAssertEqual([g.outputHeight, g.outputWidth], [height, width])
+                let layer = ConvolutionCase(g, &random, lowestWeight: -128)
+                let expected = layer.run(sets[0])
+                for kernels in sets.dropFirst() {
+                    guard let kernel = kernels.winograd?.gemm ?? kernels.winogradBlocks else { continue }
+                    for (threads, parts) in [(1, 1), (random.int(1...4), random.int(1...3))] {
+                        let message = "\(height) x \(width), \(threads) threads, \(parts) parts each"
+                        XCTAssertEqual(
+                            layer.run(kernels, threads: threads, parts: parts, testing: kernel), expected, message)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Tiles cover the image and are in order.
+    func testTiles() {
+        for height in 1...20 {
+            for width in 1...20 {
+                let tiles = Convolution.WinogradTiles(geometry(height: height, width: width, inputs: 8, outputs: 8))
+                XCTAssertEqual(tiles.count, (height + 3) / 4 * ((width + 3) / 4))
+                var covered = [Int](repeating: 0, count: (height + 3) * (width + 3))
+                var products = 0
+                var high: [Int] = [], wide: [Int] = []
+                for index in 0..<tiles.count {
+                    let tile = tiles.tile(index)
+                    if tile.rows == 4 { high.append(index) }
+                    if tile.columns == 4 { wide.append(index) }
+                    products += (tile.rows + 2) * (tile.columns + 2)
+                    for y in tile.y..<tile.y + tile.rows {
+                        for x in tile.x..<tile.x + tile.columns { covered[y * (width + 3) + x] += 1 }
+                    }
+                }
+                XCTAssertEqual(tiles.products, products)
+                XCTAssertTrue(covered.allSatisfy { $0 <= 1 })
+                for y in 0..<height { XCTAssertFalse(covered[y * (width + 3)..<y * (width + 3) + width].contains(0)) }
+                for run in [high, wide] where !run.isEmpty { XCTAssertEqual(run.last! - run[0], run.count - 1) }
+            }
+        }
+    }
+
     /// Every transformed value and every sum at its largest, and values that alternate as the transforms do.
     func testExtremes() throws {
         var random = Random(42)
@@ -48,7 +103,10 @@ final class WinogradTests: XCTestCase {
             { _ in -128 }, { _ in 127 }, { $0 % 2 == 0 ? -128 : 127 }, { $0 % 3 == 0 ? 127 : -128 },
             { $0 / 2 % 2 == 0 ? 127 : -128 },
         ]
-        for g in [geometry(height: 9, width: 10, inputs: 227, outputs: 20), geometry(height: 8, width: 8, inputs: 64, outputs: 16)] {
+        for g in [
+            geometry(height: 7, width: 11, inputs: 227, outputs: 20), geometry(height: 9, width: 9, inputs: 227, outputs: 16),
+            geometry(height: 8, width: 8, inputs: 64, outputs: 16),
+        ] {
             for (number, pattern) in patterns.enumerated() {
                 for other in patterns {
                     var layer = ConvolutionCase(g, &random)
@@ -63,7 +121,11 @@ final class WinogradTests: XCTestCase {
                     layer.bias = layer.bias.map { $0 / 7 }
                     layer.scales = layer.scales.map { $0 / 30 }
                     let expected = layer.run(sets[0])
-                    for kernels in sets.dropFirst() { XCTAssertEqual(layer.run(kernels), expected, kernels.isa.text) }
+                    for kernels in sets.dropFirst() {
+                        XCTAssertEqual(layer.run(kernels), expected, kernels.isa.text)
+                        guard let kernel = kernels.winograd?.gemm ?? kernels.winogradBlocks else { continue }
+                        XCTAssertEqual(layer.run(kernels, testing: kernel), expected, kernels.isa.text)
+                    }
                 }
             }
         }

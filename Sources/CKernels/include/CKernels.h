@@ -325,12 +325,20 @@ void swiftlet_pixel_bias_s8(
     const void *const *rows, int32_t tile, int32_t taps, int32_t inputs, int32_t pixels, int32_t factor,
     int32_t *pixelBias);
 
-// A 3 x 3 convolution of stride 1 by Winograd's minimal filtering: tiles of 4 x 4 outputs, row by row over the image,
-// `tiles` of them from `firstTile` on, by consecutive panels of weights. Bias is as Packing.swift says. Exact where the
-// sum of the absolute weights of each output channel is at most 262143.
-//   transformedInputs    36 * inputStride values; inputStride is at least tiles * 16 * ceil(quads / 4)
+// A tile of three or four rows and columns of outputs, some of them outside the image perhaps.
+typedef struct {
+    int32_t y;
+    int32_t x;
+    int32_t rows;
+    int32_t columns;
+} swiftlet_winograd_tile;
+
+// A 3 x 3 convolution of stride 1 by Winograd's minimal filtering: `tiles`, of which those of four rows follow each other,
+// and those of four columns, by consecutive panels of weights. Bias is as Packing.swift says. Exact where the sum of the
+// absolute weights of each output channel is at most 262143.
+//   transformedInputs    36 * inputStride values; inputStride is at least tileCount * 16 * ceil(quads / 4)
 //   transformedWeights   36 * SWIFTLET_WINOGRAD_WEIGHT_STRIDE values
-//   sums                 72 * sumStride values; sumStride is at least 8 * tiles
+//   sums                 72 * sumStride values; sumStride is at least 8 * tileCount
 // all three 32-byte aligned at best. Reads up to 15 bytes past the channels of an input pixel. With `isTransformed` the
 // transformed inputs of these tiles are there from an earlier call.
 enum {
@@ -349,8 +357,8 @@ typedef struct {
     int16_t *transformedWeights;
     int32_t *sums;
     intptr_t sumStride;
-    int32_t firstTile;
-    int32_t tiles;
+    const swiftlet_winograd_tile *tiles;
+    int32_t tileCount;
     int32_t quads;
     int32_t channels;
     int32_t zeroPoint;
