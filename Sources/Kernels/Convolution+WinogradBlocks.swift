@@ -48,9 +48,9 @@ extension Convolution {
             tilesOffset = inputsOffset + align(WinogradBlockLayout.positions * inputStride * 2)
             byteCount = tilesOffset + align(blockTiles * MemoryLayout<swiftlet_winograd_tile>.stride)
 
-            // Tenths of cycles, fitted to measurements on Zen 3. Each tile and panel: 36 positions of 8 VPMADDWD a block of
-            // channels, the output transform; each tile and block of channels: the input transform; each quad and panel:
-            // the transform of its weights. Directly: each pixel and panel's quads, on AVX2 mostly in pairs.
+            // Tenths of cycles, fitted to measurements on Zen 3. Each position of a tile, and panel: 8 VPMADDWD a block of
+            // channels; each tile and panel: the output transform; each tile and block of channels: the input transform; each
+            // quad and panel: the transform of its weights. Directly: each pixel and panel's quads, on AVX2 mostly in pairs.
             let panels = Packing.panels(g)
             let transformed = tiles.products * panels * 58 * channelBlocks
                 + tiles.count * (panels * 2750 + 1100 * channelBlocks)
