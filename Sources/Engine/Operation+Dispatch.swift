@@ -238,7 +238,7 @@ extension Operation {
         case .floatConvolution(let operation):
             .float(Kernels.FloatConvolution(operation.geometry, kernels: kernels))
         case .sparseConvolution(let operation):
-            .sparse(Kernels.SparseConvolution(operation.geometry, kernels: kernels))
+            .sparse(operation.selectKernels(kernels, weights: weights))
         default: .none
         }
     }

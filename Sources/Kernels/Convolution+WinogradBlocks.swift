@@ -15,6 +15,8 @@ extension Convolution {
         let channelBlocks: Int
         /// Most tiles of a block.
         let blockTiles: Int
+        /// Blocks of tiles, for each of which weights are transformed.
+        let tileBlocks: Int
         /// Values from one position of the transformed inputs to the next, and sums likewise.
         let inputStride: Int
         let sumStride: Int
@@ -24,6 +26,8 @@ extension Convolution {
         let inputsOffset: Int
         let tilesOffset: Int
         let byteCount: Int
+        /// What it takes of a core with AVX2, by `ConvolutionCosts`.
+        let cost: Double
         /// Whether fewer multiplications outweigh the transforms.
         let isFaster: Bool
 
@@ -48,15 +52,11 @@ extension Convolution {
             tilesOffset = inputsOffset + align(WinogradBlockLayout.positions * inputStride * 2)
             byteCount = tilesOffset + align(blockTiles * MemoryLayout<swiftlet_winograd_tile>.stride)
 
-            // Tenths of cycles, fitted to measurements on Zen 3. Each position of a tile, and panel: 8 VPMADDWD a block of
-            // channels; each tile and panel: the output transform; each tile and block of channels: the input transform; each
-            // quad and panel: the transform of its weights. Directly: each pixel and panel's quads, on AVX2 mostly in pairs.
-            let panels = Packing.panels(g)
-            let transformed = tiles.products * panels * 58 * channelBlocks
-                + tiles.count * (panels * 2750 + 1100 * channelBlocks)
-                + divide(tiles.count, blockTiles) * panels * quads * 3500
-            let direct = g.outputPixels * panels * (9 * 11 * quads + 140)
-            isFaster = transformed * 20 < direct * 19
+            tileBlocks = divide(tiles.count, blockTiles)
+            let costs = ConvolutionCosts.avx2
+            cost = costs.winograd.unsafelyUnwrapped.cost(
+                g, tiles: tiles, tileBlocks: tileBlocks, channelBlocks: channelBlocks)
+            isFaster = cost < 0.95 * costs.direct(g)
         }
 
         /// Whether it beats the micro-kernel of `kernels`. Against VPDPBUSD, which multiplies a quad of a panel with half the
@@ -83,8 +83,10 @@ extension Convolution {
         return bound <= largestWinogradFilterSum ? kernels.winogradBlocks : nil
     }
 
+    /// - Parameter sparse: the weights where they are stored sparse; `a.weights` is not read then.
     func runWinogradBlocks(
-        _ a: ConvolutionArguments, _ layout: WinogradBlockLayout, part: Part, scratch: UnsafeMutableRawPointer
+        _ a: ConvolutionArguments, sparse: SparsePanels? = nil, _ layout: WinogradBlockLayout, part: Part,
+        scratch: UnsafeMutableRawPointer
     ) {
         let g = geometry
         let panelsPerGroup = Packing.panels(g)
@@ -104,6 +106,7 @@ extension Convolution {
         let blockTiles = (scratch + layout.tilesOffset).assumingMemoryBound(to: swiftlet_winograd_tile.self)
         let isTransformed = cut.repeatsPixels && blocks == 1 && g.groups == 1
         let panelBytes = g.taps * Packing.quads(g) * Packing.panelWidth * Packing.quadWidth
+        let ownSparse = sparse?.dropping(channels: panelRange.lowerBound * Packing.panelWidth)
         for group in panelRange.lowerBound / panelsPerGroup...(panelRange.upperBound - 1) / panelsPerGroup {
             let base = group * panelsPerGroup
             let first = max(panelRange.lowerBound - base, 0)
@@ -132,10 +135,27 @@ extension Convolution {
                         y: Int32(tile.y), x: Int32(tile.x), rows: Int32(tile.rows), columns: Int32(tile.columns))
                 }
                 arguments.tileCount = Int32(stop - start)
-                kernel.markExecuted()
-                kernel.entry.pointee.function.winograd_s8(&arguments)
+                runPanels(arguments, ownSparse)
                 finishTiles(a, layout.tiles, start..<stop, channels: outputChannel..<outputChannel + channels)
             }
+        }
+    }
+
+    /// All panels of one block of tiles: at once, or in pairs, each expanded into scratch before.
+    private func runPanels(_ a: swiftlet_winograd_s8_arguments, _ sparse: SparsePanels?) {
+        kernel.markExecuted()
+        var arguments = a
+        guard var sparse else { return kernel.entry.pointee.function.winograd_s8(&arguments) }
+        arguments.weights = UnsafePointer(sparse.expanded)
+        for channel in stride(from: 0, to: Int(a.channels), by: SparsePanels.channels) {
+            let count = min(SparsePanels.channels, Int(a.channels) - channel)
+            sparse.expand(channels: count)
+            arguments.bias = a.bias + channel
+            arguments.scales = a.scales + channel
+            arguments.output = a.output + channel
+            arguments.channels = Int32(count)
+            kernel.entry.pointee.function.winograd_s8(&arguments)
+            arguments.isTransformed = 1
         }
     }
 }

@@ -3,7 +3,13 @@ extension KernelTest {
     func sparseConvolution(_ random: inout TestRandom, _ number: Int) -> Bool {
         var g = random.geometry(depthwise: false)
         (g.groups, g.isTransposed) = (1, false)
-        if number % 16 == 0 { g = random.wideGeometry() }
+        let usesWinograd = kernel.family == .winogradInt8
+        if usesWinograd {
+            g = random.winogradBlockGeometry()
+            g.groups = 1
+        } else if number % 16 == 0 {
+            g = random.wideGeometry()
+        }
         random.geometry = g
         let inputs = g.inputChannelsPerGroup
         let inputStride = inputs + random.int(0...5)
@@ -19,7 +25,7 @@ extension KernelTest {
             }
         }
         var bias = [Int32](repeating: 0, count: g.outputChannels)
-        var scales = [Float](repeating: 0, count: g.outputChannels)
+        var scales = [Float](repeating: 0, count: g.outputChannels + Packing.readAheadBytes / 4)
         for i in 0..<g.outputChannels {
             bias[i] = Int32(random.draw(-40_000...40_000))
             scales[i] = random.scale(exponent: random.draw(0...9) == 0 ? random.draw(-40...20) : random.draw(-10 ... -4))
@@ -31,13 +37,17 @@ extension KernelTest {
             scales: scales, range: range)
 
         let sparse = SparseWeights(g, weights)
-        let folded = Packing.foldedBias(g, bias: bias, weights: weights, inputZeroPoint: Int32(zeroPoint))
-        let convolution = SparseConvolution(g, kernel: kernel, kernels: kernels)
+        let folded =
+            Packing.foldedBias(g, bias: bias, weights: weights, inputZeroPoint: Int32(zeroPoint))
+            + [Int32](repeating: 0, count: Packing.readAheadBytes / 4)
+        let convolution = SparseConvolution(
+            g, kernel: kernel, dense: Convolution(g, testing: kernel, hasSmallScales: false, kernels: kernels))
+        let winogradByteCount = Convolution.WinogradBlockLayout(g).map { SparseConvolution.winogradByteCount(g, $0) }
         var output = [Int8](repeating: 99, count: g.outputPixels * outputStride + Packing.readAheadBytes)
         let threads = random.int(1...3)
         let parts = threads << random.int(0...2)
         let scratch = UnsafeMutableRawPointer.allocate(
-            byteCount: SparseConvolution.scratchByteCount(g), alignment: 64)
+            byteCount: max(SparseConvolution.scratchByteCount(g), usesWinograd ? winogradByteCount ?? 0 : 0), alignment: 64)
         let prepared = UnsafeMutableRawPointer.allocate(byteCount: convolution.preparedByteCount, alignment: 64)
         defer {
             scratch.deallocate()
@@ -81,22 +91,5 @@ extension TestRandom {
         return ConvolutionGeometry(
             inputHeight: 1, inputWidth: pixels, outputHeight: 1, outputWidth: pixels, inputChannelsPerGroup: int(1...300),
             outputChannelsPerGroup: int(1...40))
-    }
-}
-
-extension SparseWeights {
-    /// The arrays in memory that may be read ahead.
-    func withPointers<R>(
-        _ body: (UnsafePointer<UInt16>, UnsafePointer<UInt8>, UnsafePointer<Int8>) -> R
-    ) -> R {
-        (counts + [0]).withUnsafeBufferPointer { counts in
-            (gaps + [0]).withUnsafeBufferPointer { gaps in
-                (blocks + [Int8](repeating: 0, count: Packing.readAheadBytes)).withUnsafeBufferPointer { blocks in
-                    body(
-                        counts.baseAddress.unsafelyUnwrapped, gaps.baseAddress.unsafelyUnwrapped,
-                        blocks.baseAddress.unsafelyUnwrapped)
-                }
-            }
-        }
     }
 }

@@ -44,29 +44,42 @@ public struct SparseConvolutionArguments {
 ///
 /// Pixels lie in the lanes of the micro-kernels: a tile of pixels is packed quad by quad, then every block of every output
 /// channel is multiplied with all pixels of its quad at once. Channels share nothing but the packed tile, so that each may
-/// have its blocks where it wants them.
+/// have its blocks where it wants them. Where many blocks are left of a 3 × 3 kernel, Winograd's form is faster even so: it
+/// runs on weights that are expanded two panels at a time.
 public struct SparseConvolution: Sendable {
     public let geometry: ConvolutionGeometry
     let kernels: KernelSet
     public let kernel: Kernel
     let layout: Layout
-    /// The same convolution with dense weights, which knows the rows of a tile.
+    /// The same convolution with dense weights, which knows the rows of a tile and has Winograd's form.
     private let dense: Convolution
 
     /// Chooses the kernel for `geometry`: a pure function of its arguments.
+    /// - Parameters:
+    ///   - blockCount: blocks of all channels.
+    ///   - largestFilterSum: `SparseWeights.largestFilterSum`; nil where it isn't known, for which
+    ///     `KernelSet.needsFilterSums` tells whether it matters.
     /// - Precondition: `SparseWeights.supports(geometry)`
-    public init(_ geometry: ConvolutionGeometry, kernels: KernelSet) {
-        self.init(geometry, kernel: kernels.sparse, kernels: kernels)
+    public init(_ geometry: ConvolutionGeometry, blockCount: Int, largestFilterSum: Int? = nil, kernels: KernelSet) {
+        let dense = Convolution(geometry, traits: .init(largestFilterSum: largestFilterSum), kernels: kernels)
+        var kernel = kernels.sparse
+        let costs = ConvolutionCosts.avx2
+        if dense.kernel.family == .winogradInt8, let cost = costs.winograd(geometry, blockCount: blockCount),
+            cost < costs.blockwise(geometry, blockCount: blockCount)
+        {
+            kernel = dense.kernel
+        }
+        self.init(geometry, kernel: kernel, dense: dense)
     }
 
-    /// A given kernel; for tests.
-    init(_ geometry: ConvolutionGeometry, kernel: Kernel, kernels: KernelSet) {
+    /// A given kernel.
+    init(_ geometry: ConvolutionGeometry, kernel: Kernel, dense: Convolution) {
         precondition(SparseWeights.supports(geometry), "no sparse form for this geometry")
         self.geometry = geometry
-        self.kernels = kernels
         self.kernel = kernel
+        self.dense = dense
+        kernels = dense.kernels
         layout = Layout(geometry)
-        dense = Convolution(geometry, kernels: kernels)
     }
 
     /// Pixels that kernels pack together.
@@ -94,7 +107,15 @@ public struct SparseConvolution: Sendable {
     }
 
     /// Bytes of scratch that each thread needs, 64-byte aligned: the same for every instruction set.
-    public static func scratchByteCount(_ geometry: ConvolutionGeometry) -> Int { Layout(geometry).byteCount }
+    public static func scratchByteCount(_ geometry: ConvolutionGeometry) -> Int {
+        let winograd = Convolution.WinogradBlockLayout(geometry).map { $0.isFaster ? winogradByteCount(geometry, $0) : 0 }
+        return max(Layout(geometry).byteCount, winograd ?? 0)
+    }
+
+    /// Bytes of scratch of Winograd's form, at whose end panels are expanded.
+    static func winogradByteCount(_ geometry: ConvolutionGeometry, _ layout: Convolution.WinogradBlockLayout) -> Int {
+        layout.byteCount + SparsePanels.byteCount(geometry)
+    }
 
     private var countsFromMinus128: Bool { kernel.family == .sparseUInt8Int8 }
 
@@ -123,6 +144,9 @@ public struct SparseConvolution: Sendable {
     /// - Precondition: pointers and strides fit the geometry; `SparseWeights.areValid`; tensors and weights are followed
     ///   by `Packing.readAheadBytes` readable bytes; `scratch` has `scratchByteCount(geometry)` bytes, 64-byte aligned.
     public func run(_ a: SparseConvolutionArguments, part: Part = .whole, scratch: UnsafeMutableRawPointer) {
+        if kernel.family == .winogradInt8, let winograd = dense.winogradBlockLayout {
+            return runWinograd(a, winograd, part: part, scratch: scratch)
+        }
         let g = geometry
         let unit = min(kernel.pixels, SparseConvolution.lanes)
         let units = (g.outputPixels + unit - 1) / unit
@@ -169,6 +193,18 @@ public struct SparseConvolution: Sendable {
         }
     }
 
+    private func runWinograd(
+        _ a: SparseConvolutionArguments, _ winograd: Convolution.WinogradBlockLayout, part: Part,
+        scratch: UnsafeMutableRawPointer
+    ) {
+        let panels = SparsePanels(geometry, a, memory: scratch + winograd.byteCount)
+        let arguments = ConvolutionArguments(
+            input: a.input, inputPixelStride: a.inputPixelStride, inputZeroPoint: a.inputZeroPoint,
+            weights: UnsafePointer(panels.expanded), bias: a.bias, scales: a.scales, output: a.output,
+            outputPixelStride: a.outputPixelStride, epilogue: a.epilogue)
+        dense.runWinogradBlocks(arguments, sparse: panels, winograd, part: part, scratch: scratch)
+    }
+
     private func run(_ arguments: inout swiftlet_sparse_s8_arguments) {
         switch kernel.family {
         case .sparseUInt8Int8: kernel.entry.pointee.function.sparse_u8s8(&arguments)
@@ -192,7 +228,7 @@ func sparseInt8Scalar(_ a: swiftlet_sparse_s8_arguments) {
         var sum = a.bias[channel]
         var position = 0
         for block in 0..<count {
-            position += Int(block & 1 == 0 ? gaps[block / 2] & 15 : gaps[block / 2] >> 4)
+            position += SparseWeights.step(gaps, block)
             let row = a.rows[position / quads].unsafelyUnwrapped + position % quads * SparseWeights.blockWidth
             for i in 0..<SparseWeights.blockWidth {
                 sum &+= Int32(weights[block * SparseWeights.blockWidth + i]) &* Int32(row[i])

@@ -7,7 +7,8 @@
 ///
 /// Weights are -127...127: two products of such a weight and an int8 fit 16 bits. Each pair of a block's weights (the
 /// first two, the last two) sums up to -128...128, so that it fits 16 bits with inputs of 0...255 too; a block that breaks
-/// this is stored as two, its even and its odd inputs, with a gap of 0 between them. Where a gap would need more than 15 a block of zeros bridges it.
+/// this is stored as two, its even and its odd inputs, with a gap of 0 between them. Blocks of one quad add up, to weights of
+/// -127...127 as well. Where a gap would need more than 15 a block of zeros bridges it.
 public struct SparseWeights: Sendable, Equatable {
     public var counts: [UInt16] = []
     public var gaps: [UInt8] = []
@@ -77,23 +78,33 @@ public struct SparseWeights: Sendable, Equatable {
     public var byteCount: Int { 2 * counts.count + gaps.count + blocks.count }
 
     /// What a loader has to check before it runs on weights of a file: the counts add up to `blockCount`, the gaps stay
-    /// among the quads, and weights and pairs keep their bounds.
+    /// among the quads, and weights, pairs and sums of blocks keep their bounds.
     /// - Precondition: `counts` has outputChannels elements, `gaps` and `blocks` as many as the counts ask for.
     public static func areValid(
         _ g: ConvolutionGeometry, counts: UnsafePointer<UInt16>, gaps: UnsafePointer<UInt8>, blocks: UnsafePointer<Int8>,
         blockCount: Int
     ) -> Bool {
         let quads = g.taps * Packing.quads(g)
-        var gap = gaps
+        var (gap, block) = (gaps, blocks)
         for channel in 0..<g.outputChannels {
             let count = Int(counts[channel])
             var position = 0
-            for i in 0..<gapByteCount(count) {
-                position += Int(gap[i] & 15) + Int(gap[i] >> 4)
+            // Of the blocks of a quad, where there are several.
+            var sum: SIMD4<Int32>?
+            for i in 0..<count {
+                let step = SparseWeights.step(gap, i)
+                position += step
+                if step > 0 || i == 0 {
+                    sum = nil
+                    continue
+                }
+                let next = (sum ?? weights(block, i - 1)) &+ weights(block, i)
+                if next.max() > 127 || next.min() < -127 { return false }
+                sum = next
             }
-            if count & 1 == 1 { position -= Int(gap[count / 2] >> 4) }
             if position >= quads { return false }
             gap += gapByteCount(count)
+            block += count * blockWidth
         }
         var excess: UInt16 = 0
         for i in 0..<blockCount * 2 {
@@ -101,6 +112,33 @@ public struct SparseWeights: Sendable, Equatable {
             excess |= UInt16(bitPattern: sum) > 256 || min(blocks[2 * i], blocks[2 * i + 1]) == -128 ? 1 : 0
         }
         return excess == 0
+    }
+
+    /// The gap before block `index` of a channel.
+    @inline(__always)
+    static func step(_ gaps: UnsafePointer<UInt8>, _ index: Int) -> Int {
+        Int(index & 1 == 0 ? gaps[index / 2] & 15 : gaps[index / 2] >> 4)
+    }
+
+    private static func weights(_ blocks: UnsafePointer<Int8>, _ index: Int) -> SIMD4<Int32> {
+        let block = blocks + index * blockWidth
+        return SIMD4(Int32(block[0]), Int32(block[1]), Int32(block[2]), Int32(block[3]))
+    }
+
+    /// The largest sum of absolute weights of an output channel.
+    public static func largestFilterSum(
+        counts: UnsafePointer<UInt16>, blocks: UnsafePointer<Int8>, channels: Int
+    ) -> Int {
+        var largest = 0
+        var block = blocks
+        for channel in 0..<channels {
+            let count = Int(counts[channel]) * blockWidth
+            var sum: UInt32 = 0
+            for i in 0..<count { sum &+= UInt32(block[i].magnitude) }
+            largest = max(largest, Int(sum))
+            block += count
+        }
+        return largest
     }
 
     /// Blocks and bytes of gaps that `counts` ask for.
@@ -111,5 +149,29 @@ public struct SparseWeights: Sendable, Equatable {
             totals.gapBytes += gapByteCount(Int(counts[channel]))
         }
         return totals
+    }
+}
+
+extension SparseWeights {
+    /// The largest sum of absolute weights of an output channel.
+    public var largestFilterSum: Int {
+        withPointers { counts, _, blocks in
+            SparseWeights.largestFilterSum(counts: counts, blocks: blocks, channels: self.counts.count)
+        }
+    }
+
+    /// The arrays in memory that may be read ahead.
+    func withPointers<R>(
+        _ body: (UnsafePointer<UInt16>, UnsafePointer<UInt8>, UnsafePointer<Int8>) -> R
+    ) -> R {
+        (counts + [0]).withUnsafeBufferPointer { counts in
+            (gaps + [0]).withUnsafeBufferPointer { gaps in
+                (blocks + [Int8](repeating: 0, count: Packing.readAheadBytes)).withUnsafeBufferPointer { blocks in
+                    body(
+                        counts.baseAddress.unsafelyUnwrapped, gaps.baseAddress.unsafelyUnwrapped,
+                        blocks.baseAddress.unsafelyUnwrapped)
+                }
+            }
+        }
     }
 }

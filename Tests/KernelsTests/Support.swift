@@ -82,30 +82,76 @@ struct ConvolutionCase {
         _ kernels: KernelSet, threads: Int = 1, parts each: Int = 1, testing kernel: Kernel? = nil,
         file: StaticString = #filePath, line: UInt = #line
     ) -> [Int8] {
-        let g = geometry
-        let packed = Packing.packWeights(g, weights)
-        let readAhead = [Int8](repeating: 113, count: Packing.readAheadBytes)
-        let packedBias = Packing.packPerChannel(
-            g,
-            Packing.foldedBias(
-                g, bias: bias, weights: weights, weightOffset: weightOffset, inputZeroPoint: Int32(inputZeroPoint)),
-            padding: 0)
-        let packedScales = Packing.packPerChannel(g, scales, padding: 0)
-        let output = Guarded(byteCount: g.outputPixels * g.outputChannels)
+        let packed = Packing.packWeights(geometry, weights)
         var traits = packed.traits
         traits.hasOffset = weightOffset != 0
         traits.hasSmallScales =
             tellsOfSmallScales
             && Packing.WeightTraits.areSmall(
-                scales: scales.map(abs).max() ?? 0, biases: packedBias.map(\.magnitude).max() ?? 0, g)
+                scales: scales.map(abs).max() ?? 0, biases: packedBias.map(\.magnitude).max() ?? 0, geometry)
         let convolution = kernel.map {
-            Convolution(g, testing: $0, hasSmallScales: traits.hasSmallScales, kernels: kernels)
-        } ?? Convolution(g, traits: traits, kernels: kernels)
+            Convolution(geometry, testing: $0, hasSmallScales: traits.hasSmallScales, kernels: kernels)
+        } ?? Convolution(geometry, traits: traits, kernels: kernels)
         let forced = kernel == nil ? 0 : convolution.winogradBlockLayout?.byteCount ?? 0
-        let scratch = Guarded(byteCount: max(Convolution.scratchByteCount(g), forced), fill: 0x5A)
+        let scratch = Guarded(byteCount: max(Convolution.scratchByteCount(geometry), forced), fill: 0x5A)
         let preparation = Guarded(byteCount: convolution.preparedByteCount, fill: 0xC3)
+        let output = withArguments(weights: packed.bytes, prepared: preparation.base) { arguments in
+            convolution.prepare(weights: arguments.weights, bias: arguments.bias, into: preparation.base)
+            forEachPart(threads, each) { convolution.run(arguments, part: $0, scratch: scratch.base) }
+        }
+        XCTAssertTrue(scratch.isIntact, "a kernel wrote outside its scratch", file: file, line: line)
+        XCTAssertTrue(preparation.isIntact, "more was prepared than announced", file: file, line: line)
+        return output
+    }
+
+    /// The same with the weights as `sparse`.
+    func run(
+        _ convolution: SparseConvolution, _ sparse: SparseWeights, threads: Int = 1, parts each: Int = 1,
+        file: StaticString = #filePath, line: UInt = #line
+    ) -> [Int8] {
+        let scratch = Guarded(byteCount: SparseConvolution.scratchByteCount(geometry), fill: 0x5A)
+        let preparation = Guarded(byteCount: convolution.preparedByteCount, fill: 0xC3)
+        let output = withArguments(weights: sparse.blocks, prepared: preparation.base) { dense in
+            sparse.withPointers { counts, gaps, blocks in
+                convolution.prepare(counts: counts, blocks: blocks, bias: dense.bias, into: preparation.base)
+                let arguments = SparseConvolutionArguments(
+                    input: dense.input, inputPixelStride: dense.inputPixelStride, inputZeroPoint: dense.inputZeroPoint,
+                    counts: counts, gaps: gaps, blocks: blocks, bias: dense.bias, scales: dense.scales,
+                    output: dense.output, outputPixelStride: dense.outputPixelStride, epilogue: dense.epilogue,
+                    prepared: dense.prepared)
+                forEachPart(threads, each) { convolution.run(arguments, part: $0, scratch: scratch.base) }
+            }
+        }
+        XCTAssertTrue(scratch.isIntact, "a kernel wrote outside its scratch", file: file, line: line)
+        XCTAssertTrue(preparation.isIntact, "more was prepared than announced", file: file, line: line)
+        return output
+    }
+
+    private var packedBias: [Int32] {
+        Packing.packPerChannel(
+            geometry,
+            Packing.foldedBias(
+                geometry, bias: bias, weights: weights, weightOffset: weightOffset, inputZeroPoint: Int32(inputZeroPoint)),
+            padding: 0)
+    }
+
+    private func forEachPart(_ threads: Int, _ each: Int, _ body: (Part) -> Void) {
+        let parts = threads * each
+        for part in (0..<parts).reversed() {
+            body(Part(index: part, of: parts, threads: threads, previous: part + 1 < parts ? part + 1 : -1))
+        }
+    }
+
+    /// What `body` writes to the output of the arguments that it gets.
+    private func withArguments(
+        weights: [Int8], prepared: UnsafeMutableRawPointer, _ body: (ConvolutionArguments) -> Void
+    ) -> [Int8] {
+        let g = geometry
+        let readAhead = [Int8](repeating: 113, count: Packing.readAheadBytes)
+        let packedScales = Packing.packPerChannel(g, scales, padding: 0)
+        let output = Guarded(byteCount: g.outputPixels * g.outputChannels)
         (input + readAhead).withUnsafeBufferPointer { input in
-            (packed.bytes + readAhead).withUnsafeBufferPointer { weights in
+            (weights + readAhead).withUnsafeBufferPointer { weights in
                 packedBias.withUnsafeBufferPointer { bias in
                     packedScales.withUnsafeBufferPointer { scales in
                         table.withUnsafeBufferPointer { table in
@@ -119,34 +165,22 @@ struct ConvolutionCase {
                                         ownZeroPoint: sum.aZeroPoint, ownMultiplier: sum.aMultiplier,
                                         output: sum.output)
                                 }
-                                convolution.prepare(
-                                    weights: weights.baseAddress!, bias: bias.baseAddress!, into: preparation.base)
-                                let arguments = ConvolutionArguments(
-                                    input: input.baseAddress!, inputPixelStride: g.inputChannels,
-                                    inputZeroPoint: inputZeroPoint, weights: weights.baseAddress!,
-                                    weightOffset: weightOffset,
-                                    bias: bias.baseAddress!, scales: scales.baseAddress!,
-                                    output: output.base.assumingMemoryBound(to: Int8.self),
-                                    outputPixelStride: g.outputChannels, epilogue: epilogue,
-                                    prepared: UnsafeRawPointer(preparation.base))
-                                let parts = threads * each
-                                for part in (0..<parts).reversed() {
-                                    convolution.run(
-                                        arguments,
-                                        part: Part(
-                                            index: part, of: parts, threads: threads,
-                                            previous: part + 1 < parts ? part + 1 : -1),
-                                        scratch: scratch.base)
-                                }
+                                body(
+                                    ConvolutionArguments(
+                                        input: input.baseAddress!, inputPixelStride: g.inputChannels,
+                                        inputZeroPoint: inputZeroPoint, weights: weights.baseAddress!,
+                                        weightOffset: weightOffset,
+                                        bias: bias.baseAddress!, scales: scales.baseAddress!,
+                                        output: output.base.assumingMemoryBound(to: Int8.self),
+                                        outputPixelStride: g.outputChannels, epilogue: epilogue,
+                                        prepared: UnsafeRawPointer(prepared)))
                             }
                         }
                     }
                 }
             }
         }
-        XCTAssertTrue(scratch.isIntact, "a kernel wrote outside its scratch", file: file, line: line)
-        XCTAssertTrue(preparation.isIntact, "more was prepared than announced", file: file, line: line)
-        XCTAssertTrue(output.isIntact, "a kernel wrote outside its output", file: file, line: line)
+        XCTAssertTrue(output.isIntact, "a kernel wrote outside its output")
         return Array(
             UnsafeBufferPointer(
                 start: output.base.assumingMemoryBound(to: Int8.self), count: g.outputPixels * g.outputChannels))

@@ -34,81 +34,19 @@ public enum SparseTarget: String, Sendable, CaseIterable {
 
     /// What its costs are counted in.
     public var unit: String { self == .x86 ? "ns" : "instructions" }
-}
 
-/// What dense and sparse convolutions cost on a core. `tools/bench/costs` measures single layers and fits these numbers
-/// to them; the ratios decide, not the absolute values.
-///
-/// Those of x86-64 are nanoseconds on an AVX2 machine of 3.4 GHz. Those of ARM are executed instructions under qemu-user,
-/// not times: no board was at hand.
-struct SparseCosts {
-    /// A multiply-accumulate of the dense kernel.
-    var denseMAC: Double
-    /// An output value: requantized; and put in its place one channel at a time, for sparse.
-    var denseOutput: Double
-    /// An input value that a tile of pixels takes in, once for each tap: packed, or gathered.
-    var denseInput: Double
-    var sparseInput: Double
-    /// A block of four weights times a vector of eight pixels.
-    var blockVector: Double
-    /// A block's own overhead in a tile.
-    var block: Double
-    var sparseOutput: Double
-    /// Vectors of a tile.
-    var tileVectors: Double
-    /// A byte of weights from memory, once an inference, at the rate of an embedded device's memory, not a desktop's:
-    /// 7 GB/s for x86-64; 4 GB/s and an instruction a nanosecond for ARM.
-    var weightByte: Double
-
-    init(_ target: SparseTarget) {
-        switch target {
-        case .x86:
-            self.init(
-                denseMAC: 0.0109, denseInput: 0, denseOutput: 0.08, blockVector: 0.36, block: 0.3, sparseInput: 0,
-                sparseOutput: 0.17, tileVectors: 6, weightByte: 0.15)
-        case .cortexA53:
-            self.init(
-                denseMAC: 0.131, denseInput: 0, denseOutput: 7.07, blockVector: 12.9, block: 3.08, sparseInput: 1.85,
-                sparseOutput: 4.74, tileVectors: 5, weightByte: 0.25)
-        case .cortexA76:
-            self.init(
-                denseMAC: 0.0674, denseInput: 0.28, denseOutput: 1.67, blockVector: 4.84, block: 0, sparseInput: 1.33,
-                sparseOutput: 2.7, tileVectors: 8, weightByte: 0.25)
-        case .armv8_6:
-            self.init(
-                denseMAC: 0.0388, denseInput: 0.204, denseOutput: 1.8, blockVector: 4.85, block: 0, sparseInput: 1.3,
-                sparseOutput: 2.7, tileVectors: 8, weightByte: 0.25)
+    var costs: ConvolutionCosts {
+        switch self {
+        case .x86: .avx2
+        case .cortexA53: .cortexA53
+        case .cortexA76: .cortexA76
+        case .armv8_6: .armv8_6
         }
     }
 
-    private init(
-        denseMAC: Double, denseInput: Double, denseOutput: Double, blockVector: Double, block: Double,
-        sparseInput: Double, sparseOutput: Double, tileVectors: Double, weightByte: Double
-    ) {
-        (self.denseMAC, self.denseInput, self.denseOutput) = (denseMAC, denseInput, denseOutput)
-        (self.blockVector, self.block, self.sparseInput) = (blockVector, block, sparseInput)
-        (self.sparseOutput, self.tileVectors, self.weightByte) = (sparseOutput, tileVectors, weightByte)
-    }
-
-    /// Input values that the windows of all output pixels hold.
-    private func inputs(_ g: ConvolutionGeometry) -> Double {
-        Double(g.outputPixels * g.taps * g.inputChannelsPerGroup)
-    }
-
-    func dense(_ g: ConvolutionGeometry) -> Double {
-        let outputs = Double(g.outputPixels * g.outputChannels)
-        let pixels = Double(g.outputPixels < 4 ? 4 : g.outputPixels)
-        return pixels * Double(Packing.weightByteCount(g)) * denseMAC + inputs(g) * denseInput + outputs * denseOutput
-            + Double(Packing.weightByteCount(g)) * weightByte
-    }
-
-    func sparse(_ g: ConvolutionGeometry, _ weights: SparseWeights) -> Double {
-        let blocks = Double(weights.blocks.count / SparseWeights.blockWidth)
-        let vectors = Double((g.outputPixels + 7) / 8)
-        let tiles = (vectors / tileVectors).rounded(.up)
-        return blocks * (vectors * blockVector + tiles * block) + inputs(g) * sparseInput
-            + Double(g.outputPixels * g.outputChannels) * sparseOutput + Double(weights.byteCount) * weightByte
-    }
+    /// What a byte of weights costs that comes from memory, once an inference, at the rate of an embedded device's memory,
+    /// not a desktop's: 7 GB/s for x86-64; 4 GB/s and an instruction a nanosecond for ARM.
+    var weightByte: Double { self == .x86 ? 0.15 : 0.25 }
 }
 
 extension SparseWeights {
@@ -137,10 +75,14 @@ extension Lowering {
         let kept = SparseWeights.keptShare(g, packed)
         guard sparsePolicy == .always ? kept < 1 : kept <= 1 - SparseWeights.leastZeroShare else { return nil }
         let sparse = SparseWeights(g, packed)
-        let costs = SparseCosts(target)
+        let blocks = sparse.blocks.count / SparseWeights.blockWidth
+        let filterSum = sparse.largestFilterSum
         var choice = SparseChoice(
-            name: name, keptShare: kept, isSparse: true, sparseCost: costs.sparse(g, sparse),
-            denseCost: costs.dense(g))
+            name: name, keptShare: kept, isSparse: true,
+            sparseCost: target.costs.sparse(g, blockCount: blocks, largestFilterSum: filterSum)
+                + Double(sparse.byteCount) * target.weightByte,
+            denseCost: target.costs.dense(g, largestFilterSum: filterSum)
+                + Double(Packing.weightByteCount(g)) * target.weightByte)
         choice.isSparse = sparsePolicy == .always || choice.sparseCost < choice.denseCost
         sparseChoices.append(choice)
         return choice.isSparse ? sparse : nil

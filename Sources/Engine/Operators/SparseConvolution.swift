@@ -90,7 +90,7 @@ extension SparseConvolution: DeviceOperator {
             SparseWeights.areValid(
                 geometry, counts: counts, gaps: (base + gapsOffset).assumingMemoryBound(to: UInt8.self),
                 blocks: (base + blocksOffset).assumingMemoryBound(to: Int8.self), blockCount: blockCount),
-            "sparse weights lie outside their filter, are -128 or exceed the sums of their pairs")
+            "sparse weights lie outside their filter, are -128 or exceed the sums of their pairs or their quad")
         try checker.tensor(biasOffset, count: Int64(channels), bytesEach: 4)
         try checker.finiteFloats(scalesOffset, count: channels)
         try checker.zeroPoint(inputZeroPoint)
@@ -104,12 +104,23 @@ extension SparseConvolution: DeviceOperator {
         makeGeometry(input: input, output: output, window: window, groups: 1, isTransposed: false)
     }
 
-    /// Multiply-accumulates that are computed: those of zero blocks are not.
+    /// Multiply-accumulates with the weights that are stored.
     var work: UInt64 { UInt64(geometry.outputPixels) * UInt64(blockCount) * UInt64(SparseWeights.blockWidth) }
 
     var resultType: DeviceType { .int8 }
 
     func forEachResultPiece(_ body: (Int, Int) -> Void) { output.forEachPiece(elementBytes: 1, body) }
+
+    /// The kernel for this layer on the CPU that `kernels` is for.
+    func selectKernels(_ kernels: KernelSet, weights: UnsafeRawPointer) -> Kernels.SparseConvolution {
+        let geometry = geometry
+        let sum = kernels.needsFilterSums(geometry)
+            ? SparseWeights.largestFilterSum(
+                counts: (weights + countsOffset).assumingMemoryBound(to: UInt16.self),
+                blocks: (weights + blocksOffset).assumingMemoryBound(to: Int8.self), channels: geometry.outputChannels)
+            : nil
+        return Kernels.SparseConvolution(geometry, blockCount: blockCount, largestFilterSum: sum, kernels: kernels)
+    }
 
     /// Fills the `preparedByteCount` bytes at `memory`.
     func prepare(_ kernels: Kernels.SparseConvolution, weights: UnsafeRawPointer, into memory: UnsafeMutableRawPointer) {

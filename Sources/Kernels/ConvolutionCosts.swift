@@ -1,0 +1,98 @@
+/// What the forms of an int8 convolution cost on a core: estimates by which sessions choose between forms, and `convert`
+/// between dense and sparse weights. `tools/bench/costs` measures single layers and fits these numbers to them; the ratios
+/// decide, not the absolute values.
+///
+/// Those of AVX2 are nanoseconds on a Zen 3 of 3.4 GHz. Those of ARM are executed instructions under qemu-user, not times:
+/// no board was at hand.
+public struct ConvolutionCosts: Sendable {
+    /// A multiply-accumulate of the dense kernel.
+    public var denseMAC: Double
+    /// An input value that a tile of pixels takes in, once for each tap: packed, or gathered.
+    public var denseInput: Double
+    /// An output value: requantized; and put in its place one channel at a time, for sparse.
+    public var denseOutput: Double
+    /// A block of four weights times a vector of eight pixels.
+    public var blockVector: Double
+    /// A block's own overhead in a tile.
+    public var block: Double
+    public var sparseInput: Double
+    public var sparseOutput: Double
+    /// Most vectors of a tile of the sparse kernel.
+    public var tileVectors: Int
+    /// Winograd's form where there is one that expands sparse weights.
+    var winograd: Winograd?
+
+    /// What tiles of 4 × 4 outputs cost.
+    struct Winograd: Sendable {
+        /// Each tile, panel and block of 16 input channels: products.
+        var product: Double
+        /// Each tile and panel: the transform of outputs.
+        var output: Double
+        /// Each tile and block of channels: the transform of inputs.
+        var input: Double
+        /// Each quad and panel, for each block of tiles: the transform of weights.
+        var weights: Double
+        /// Each block of four weights, for each block of tiles: expanded.
+        var expansion: Double
+    }
+
+    public static let avx2 = ConvolutionCosts(
+        denseMAC: 0.0101, denseInput: 0, denseOutput: 0.515, blockVector: 0.304, block: 0.7, sparseInput: 0.11,
+        sparseOutput: 0.145, tileVectors: 12,
+        winograd: Winograd(product: 61.5, output: 80.9, input: 32.4, weights: 103, expansion: 1))
+    public static let cortexA53 = ConvolutionCosts(
+        denseMAC: 0.131, denseInput: 0, denseOutput: 7.07, blockVector: 12.9, block: 3.08, sparseInput: 1.85,
+        sparseOutput: 4.74, tileVectors: 5)
+    public static let cortexA76 = ConvolutionCosts(
+        denseMAC: 0.0674, denseInput: 0.28, denseOutput: 1.67, blockVector: 4.84, block: 0, sparseInput: 1.33,
+        sparseOutput: 2.7, tileVectors: 8)
+    public static let armv8_6 = ConvolutionCosts(
+        denseMAC: 0.0388, denseInput: 0.204, denseOutput: 1.8, blockVector: 4.85, block: 0, sparseInput: 1.3,
+        sparseOutput: 2.7, tileVectors: 8)
+
+    /// Input values that the windows of all output pixels hold.
+    private func inputs(_ g: ConvolutionGeometry) -> Double { Double(g.outputPixels * g.taps * g.inputChannelsPerGroup) }
+
+    /// The dense kernel, which multiplies with every weight.
+    func direct(_ g: ConvolutionGeometry) -> Double {
+        Double(max(g.outputPixels, 4) * Packing.weightByteCount(g)) * denseMAC + inputs(g) * denseInput
+            + Double(g.outputPixels * g.outputChannels) * denseOutput
+    }
+
+    /// The sparse kernel.
+    func blockwise(_ g: ConvolutionGeometry, blockCount: Int) -> Double {
+        let vectors = (g.outputPixels + SparseConvolution.lanes - 1) / SparseConvolution.lanes
+        let tile = min(tileVectors, SparseConvolution.Layout(g).tile / SparseConvolution.lanes)
+        let tiles = (vectors + tile - 1) / tile
+        return Double(blockCount) * (Double(vectors) * blockVector + Double(tiles) * block) + inputs(g) * sparseInput
+            + Double(g.outputPixels * g.outputChannels) * sparseOutput
+    }
+
+    /// Winograd's form; nil where it is not used. `blockCount` is that of sparse weights, which are expanded.
+    func winograd(_ g: ConvolutionGeometry, blockCount: Int = 0) -> Double? {
+        guard let winograd, let layout = Convolution.WinogradBlockLayout(g), layout.isFaster else { return nil }
+        return layout.cost + Double(blockCount * layout.tileBlocks) * winograd.expansion
+    }
+
+    /// The faster form with dense weights.
+    public func dense(_ g: ConvolutionGeometry, largestFilterSum: Int) -> Double {
+        let permitted = largestFilterSum <= Convolution.largestWinogradFilterSum ? winograd(g) : nil
+        return permitted ?? direct(g)
+    }
+
+    /// The faster form with sparse weights.
+    public func sparse(_ g: ConvolutionGeometry, blockCount: Int, largestFilterSum: Int) -> Double {
+        let permitted =
+            largestFilterSum <= Convolution.largestWinogradFilterSum ? winograd(g, blockCount: blockCount) : nil
+        return min(permitted ?? .infinity, blockwise(g, blockCount: blockCount))
+    }
+}
+
+extension ConvolutionCosts.Winograd {
+    /// All tiles, in blocks of them, with dense weights.
+    func cost(_ g: ConvolutionGeometry, tiles: Int, tileBlocks: Int, channelBlocks: Int) -> Double {
+        let panels = g.groups * Packing.panels(g)
+        return Double(tiles * panels) * (Double(channelBlocks) * product + output)
+            + Double(tiles * channelBlocks * g.groups) * input + Double(tileBlocks * panels * Packing.quads(g)) * weights
+    }
+}
