@@ -6,19 +6,19 @@
 /// no board was at hand.
 public struct ConvolutionCosts: Sendable {
     /// A multiply-accumulate of the dense kernel.
-    public var denseMAC: Double
+    var denseMAC: Double
     /// An input value that a tile of pixels takes in, once for each tap: packed, or gathered.
-    public var denseInput: Double
+    var denseInput: Double
     /// An output value: requantized; and put in its place one channel at a time, for sparse.
-    public var denseOutput: Double
+    var denseOutput: Double
     /// A block of four weights times a vector of eight pixels.
-    public var blockVector: Double
+    var blockVector: Double
     /// A block's own overhead in a tile.
-    public var block: Double
-    public var sparseInput: Double
-    public var sparseOutput: Double
+    var block: Double
+    var sparseInput: Double
+    var sparseOutput: Double
     /// Most vectors of a tile of the sparse kernel.
-    public var tileVectors: Int
+    var tileVectors: Int
     /// Winograd's form where there is one that expands sparse weights.
     var winograd: Winograd?
 
@@ -37,8 +37,8 @@ public struct ConvolutionCosts: Sendable {
     }
 
     public static let avx2 = ConvolutionCosts(
-        denseMAC: 0.0101, denseInput: 0, denseOutput: 0.515, blockVector: 0.304, block: 0.7, sparseInput: 0.11,
-        sparseOutput: 0.145, tileVectors: 12,
+        denseMAC: 0.0101, denseInput: 0.04, denseOutput: 0.2, blockVector: 0.304, block: 0.7, sparseInput: 0.1,
+        sparseOutput: 0.2, tileVectors: 12,
         winograd: Winograd(product: 61.5, output: 80.9, input: 32.4, weights: 103, expansion: 1))
     public static let cortexA53 = ConvolutionCosts(
         denseMAC: 0.131, denseInput: 0, denseOutput: 7.07, blockVector: 12.9, block: 3.08, sparseInput: 1.85,

@@ -68,6 +68,11 @@ final class SparseCompilationTests: XCTestCase {
         }
     }
 
+    /// The time that a smaller file is worth.
+    private func isWorthIt(_ choice: SparseChoice) -> Bool {
+        choice.sparseCost < choice.denseCost * (1 + choice.savedShare / 4)
+    }
+
     func testTheCheaperFormIsChosen() throws {
         let whole = try Compiler.compile(try network(zeroShare: 0), options: CompileOptions())
         XCTAssertEqual(whole.lowered.sparseChoices, [], "layers without zero blocks are no choice")
@@ -77,7 +82,7 @@ final class SparseCompilationTests: XCTestCase {
         let mostly = try Compiler.compile(try network(zeroShare: 0.9, channels: 128), options: CompileOptions())
         XCTAssertEqual(kinds(mostly)[1], "sparse")
         for choice in slightly.lowered.sparseChoices + mostly.lowered.sparseChoices {
-            XCTAssertEqual(choice.isSparse, choice.sparseCost < choice.denseCost, choice.name)
+            XCTAssertEqual(choice.isSparse, isWorthIt(choice), choice.name)
         }
         let wide = try XCTUnwrap(mostly.lowered.sparseChoices.first { $0.name == "sum" }, "the fused sum names the layer")
         XCTAssertEqual(wide.keptShare, 0.1, accuracy: 0.02)
@@ -92,13 +97,45 @@ final class SparseCompilationTests: XCTestCase {
                 let compilation = try Compiler.compile(graph, options: CompileOptions(target: target))
                 found[target, default: []].append(kinds(compilation))
                 for choice in compilation.lowered.sparseChoices {
-                    XCTAssertEqual(choice.isSparse, choice.sparseCost < choice.denseCost, "\(target.rawValue), \(choice.name)")
+                    XCTAssertEqual(choice.isSparse, isWorthIt(choice), "\(target.rawValue), \(choice.name)")
                 }
             }
         }
         XCTAssertNotEqual(found[.x86], found[.cortexA76])
         XCTAssertNotEqual(found[.cortexA53], found[.cortexA76])
         XCTAssertNotEqual(found[.cortexA76], found[.armv8_6])
+    }
+
+    /// A 3×3 layer that Winograd's form computes from either kind of weights.
+    func testWinogradLayersAreStoredSparseWhereThatMakesTheFileSmaller() throws {
+        func choice(zeroShare: Double, target: SparseTarget = .x86) throws -> SparseChoice {
+            var net = NetworkBuilder(seed: 15)
+            // Most are small, so that few blocks need two.
+            var values = net.random.tensor([64, 64, 3, 3]).elements(as: Float.self).map { $0 * $0 * $0 }
+            for i in values.indices {
+                // Blocks of four inputs of one tap.
+                let block = i / (4 * 9) * 9 + i % 9
+                if Double(block * 7919 % 10_000) < 10_000 * zeroShare { values[i] = 0 }
+            }
+            let x = net.input([1, 64, 28, 28])
+            let weights = net.constant(Tensor(values, shape: [64, 64, 3, 3]))
+            net.output(net.add(Conv(padding: .explicit([1, 1, 1, 1])), [x, weights, nil]))
+            var graph = net.graph
+            XCTAssertEqual(graph.inferShapes(), [])
+            let compiled = try Compiler.compile(try Annotation().apply(to: graph), options: CompileOptions(target: target))
+            let choices = compiled.lowered.sparseChoices
+            XCTAssertEqual(kinds(compiled), [try XCTUnwrap(choices.first).isSparse ? "sparse" : "dense"])
+            return try XCTUnwrap(choices.first)
+        }
+        let half = try choice(zeroShare: 0.5)
+        XCTAssertTrue(half.isSparse)
+        XCTAssertGreaterThan(half.savedShare, 0.3)
+        XCTAssertEqual(half.sparseCost / half.denseCost, 1, accuracy: 0.1, "expanding is cheap")
+        XCTAssertFalse(try choice(zeroShare: 0.08).isSparse, "too few bytes saved")
+        let most = try choice(zeroShare: 0.9)
+        XCTAssertTrue(most.isSparse)
+        XCTAssertLessThan(most.sparseCost, 0.7 * most.denseCost, "the sparse kernel")
+        XCTAssertFalse(try choice(zeroShare: 0.5, target: .cortexA76).isSparse)
     }
 
     func testWeightsWithAnOffsetAndGroupsStayDense() throws {

@@ -21,17 +21,20 @@ final class SparseConvolutionTests: XCTestCase {
         for seed in 0..<40 {
             var r = Random(UInt64(seed) + 7000)
             var b = ModelBuilder()
-            let kernel = [1, 1, 3][r.int(0...2)]
+            // Some that Winograd's form computes, on AVX2.
+            let isWide = seed % 4 == 0
+            let kernel = isWide ? 3 : [1, 1, 3][r.int(0...2)]
+            func stride() -> Int { isWide ? 1 : r.int(1...2) }
             let window = Window(
-                kernelHeight: kernel, kernelWidth: kernel, strideY: r.int(1...2), strideX: r.int(1...2),
-                padTop: kernel / 2, padLeft: kernel / 2)
-            let (height, width) = (r.int(1...12), r.int(1...20))
-            let input = b.map(height, width, r.int(1...70), slack: r.int(0...3))
+                kernelHeight: kernel, kernelWidth: kernel, strideY: stride(), strideX: stride(), padTop: kernel / 2,
+                padLeft: kernel / 2)
+            let (height, width) = isWide ? (r.int(16...19), r.int(13...18)) : (r.int(1...12), r.int(1...20))
+            let input = b.map(height, width, isWide ? r.int(40...70) : r.int(1...70), slack: r.int(0...3))
             func extent(_ n: Int, _ s: Int) -> Int { (n + 2 * (kernel / 2) - kernel) / s + 1 }
-            let (oh, ow, channels) = (extent(height, window.strideY), extent(width, window.strideX), r.int(1...50))
+            let (oh, ow, channels) = (extent(height, window.strideY), extent(width, window.strideX), isWide ? r.int(30...50) : r.int(1...50))
             let outputs = (0..<2).map { _ in b.map(oh, ow, channels, slack: 2) }
             let g = makeGeometry(input: input, output: outputs[0], window: window, groups: 1, isTransposed: false)
-            let weights = pruned(g, &r, density: [0, 10, 25, 50, 100][seed % 5])
+            let weights = pruned(g, &r, density: isWide && seed % 8 == 0 ? 80 : [0, 10, 25, 50, 100][seed % 5])
             let zi = Int32(r.int8())
             let bias = Packing.foldedBias(
                 g, bias: (0..<channels).map { _ in Int32(r.int(-2000...2000)) }, weights: weights, inputZeroPoint: zi)
@@ -68,6 +71,9 @@ final class SparseConvolutionTests: XCTestCase {
             for isa in runnableISAs {
                 for threads in [1, 2, 3] {
                     let session = try b.session(threadCount: threads, forcing: isa)
+                    if isa == .avx2, isWide, seed % 8 == 0 {
+                        XCTAssertEqual(session.kernelName(of: 1), "swiftlet_winograd_s8_16x8__avx2")
+                    }
                     session.set(0, x)
                     if let rest { session.set(1, rest) }
                     session.run()
@@ -119,6 +125,10 @@ final class SparseConvolutionTests: XCTestCase {
         expect("sums of their pairs") { _ = $0; ($1[128], $1[129]) = (100, 29) }
         expect("sums of their pairs") { _ = $0; ($1[146], $1[147]) = (0x81, 0xfe) }
         expect("sums of their pairs") { _ = $0; $1[146] = 0x80 }
+        expect("or their quad") { _ = $0; ($1[140], $1[144]) = (64, 64) }
+        expect("or their quad") { _ = $0; ($1[141], $1[145]) = (0xc0, 0xc0) }
+        XCTAssertEqual(refusal { _ = $0; ($1[140], $1[144]) = (64, 63) }, "", "one quad's blocks that add up to int8")
+        XCTAssertEqual(refusal { _ = $0; ($1[136], $1[140]) = (100, 100) }, "", "blocks of two quads")
         expect("weights section") { $0.countsOffset = 512; _ = $1 }
         expect("weights section") { $0.gapsOffset = 1 << 40; _ = $1 }
         expect("weights section") { $0.blocksOffset = 512; _ = $1 }

@@ -18,6 +18,12 @@ public struct SparseChoice: Sendable, Hashable {
     public var isSparse: Bool
     /// What the cost table gives each form, in the target's unit.
     public var sparseCost: Double, denseCost: Double
+    /// Share of the dense weights' bytes that sparse ones save.
+    public var savedShare: Double
+
+    /// A smaller file is worth some time: a quarter of the share of bytes that it saves. Where both forms are computed by
+    /// Winograd's, expanding costs less than that.
+    var pays: Bool { sparseCost < denseCost * (1 + savedShare / 4) }
 }
 
 /// A kind of CPU that files are made for: where dense and sparse convolutions cost the same differs. Only the choice
@@ -77,13 +83,14 @@ extension Lowering {
         let sparse = SparseWeights(g, packed)
         let blocks = sparse.blocks.count / SparseWeights.blockWidth
         let filterSum = sparse.largestFilterSum
+        let denseBytes = Double(Packing.weightByteCount(g)), sparseBytes = Double(sparse.byteCount)
         var choice = SparseChoice(
             name: name, keptShare: kept, isSparse: true,
             sparseCost: target.costs.sparse(g, blockCount: blocks, largestFilterSum: filterSum)
-                + Double(sparse.byteCount) * target.weightByte,
-            denseCost: target.costs.dense(g, largestFilterSum: filterSum)
-                + Double(Packing.weightByteCount(g)) * target.weightByte)
-        choice.isSparse = sparsePolicy == .always || choice.sparseCost < choice.denseCost
+                + sparseBytes * target.weightByte,
+            denseCost: target.costs.dense(g, largestFilterSum: filterSum) + denseBytes * target.weightByte,
+            savedShare: 1 - sparseBytes / denseBytes)
+        choice.isSparse = sparsePolicy == .always || choice.pays
         sparseChoices.append(choice)
         return choice.isSparse ? sparse : nil
     }

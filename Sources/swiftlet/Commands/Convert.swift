@@ -30,7 +30,7 @@ let convertCommand = Command(
             help: "Fix the range method: \(RangeMethod.allCases.map(\.rawValue).joined(separator: ", "))\n(default: the best for each tensor)."),
         Option(
             name: "--sparse", value: "WHEN",
-            help: "Store pruned int8 layers (zeros in blocks of four inputs) sparse: auto, always, never\n(default auto: where it is faster)."),
+            help: "Store pruned int8 layers (zeros in blocks of four inputs) sparse: auto, always, never\n(default auto: where it is faster, or little slower and\nsmaller)."),
         Option(
             name: "--target", value: "CPU",
             help: "The CPU for which auto chooses: \(SparseTarget.allCases.map(\.rawValue).joined(separator: ", "))\n(default x86-64); the file runs on all of them."),
@@ -213,7 +213,7 @@ private func showSparseChoices(_ choices: [SparseChoice], _ target: SparseTarget
     }
     let dense = choices.filter { !$0.isSparse }
     Console.print(
-        "  pruned    \(choices.count) layers; \(choices.count - dense.count) stored sparse, \(dense.count) dense, as costs less on \(target.rawValue)")
+        "  pruned    \(choices.count) layers; \(choices.count - dense.count) stored sparse, \(dense.count) dense, as pays on \(target.rawValue)")
     for choice in choices {
         let estimate = "\(cost(choice.sparseCost)) against \(cost(choice.denseCost))"
         Console.print(
