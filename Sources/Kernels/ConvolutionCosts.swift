@@ -51,12 +51,16 @@ public struct ConvolutionCosts: Sendable {
         sparseOutput: 2.7, tileVectors: 8)
 
     /// Input values that the windows of all output pixels hold.
-    private func inputs(_ g: ConvolutionGeometry) -> Double { Double(g.outputPixels * g.taps * g.inputChannelsPerGroup) }
+    private func inputs(_ g: ConvolutionGeometry) -> Double {
+        Double(g.outputPixels) * Double(g.taps * g.inputChannelsPerGroup)
+    }
+
+    private func outputs(_ g: ConvolutionGeometry) -> Double { Double(g.outputPixels) * Double(g.outputChannels) }
 
     /// The dense kernel, which multiplies with every weight.
     func direct(_ g: ConvolutionGeometry) -> Double {
-        Double(max(g.outputPixels, 4) * Packing.weightByteCount(g)) * denseMAC + inputs(g) * denseInput
-            + Double(g.outputPixels * g.outputChannels) * denseOutput
+        Double(max(g.outputPixels, 4)) * Double(Packing.weightByteCount(g)) * denseMAC + inputs(g) * denseInput
+            + outputs(g) * denseOutput
     }
 
     /// The sparse kernel.
@@ -65,13 +69,13 @@ public struct ConvolutionCosts: Sendable {
         let tile = min(tileVectors, SparseConvolution.Layout(g).tile / SparseConvolution.lanes)
         let tiles = (vectors + tile - 1) / tile
         return Double(blockCount) * (Double(vectors) * blockVector + Double(tiles) * block) + inputs(g) * sparseInput
-            + Double(g.outputPixels * g.outputChannels) * sparseOutput
+            + outputs(g) * sparseOutput
     }
 
     /// Winograd's form; nil where it is not used. `blockCount` is that of sparse weights, which are expanded.
     func winograd(_ g: ConvolutionGeometry, blockCount: Int = 0) -> Double? {
         guard let winograd, let layout = Convolution.WinogradBlockLayout(g), layout.isFaster else { return nil }
-        return layout.cost + Double(blockCount * layout.tileBlocks) * winograd.expansion
+        return layout.cost + Double(blockCount) * Double(layout.tileBlocks) * winograd.expansion
     }
 
     /// The faster form with dense weights.
@@ -91,8 +95,9 @@ public struct ConvolutionCosts: Sendable {
 extension ConvolutionCosts.Winograd {
     /// All tiles, in blocks of them, with dense weights.
     func cost(_ g: ConvolutionGeometry, tiles: Int, tileBlocks: Int, channelBlocks: Int) -> Double {
-        let panels = g.groups * Packing.panels(g)
-        return Double(tiles * panels) * (Double(channelBlocks) * product + output)
-            + Double(tiles * channelBlocks * g.groups) * input + Double(tileBlocks * panels * Packing.quads(g)) * weights
+        let tiles = Double(tiles), panels = Double(g.groups * Packing.panels(g))
+        return tiles * panels * (Double(channelBlocks) * product + output)
+            + tiles * Double(channelBlocks * g.groups) * input
+            + Double(tileBlocks) * panels * Double(Packing.quads(g)) * weights
     }
 }
