@@ -37,9 +37,9 @@ public struct ConvolutionCosts: Sendable {
     }
 
     public static let avx2 = ConvolutionCosts(
-        denseMAC: 0.0101, denseInput: 0.04, denseOutput: 0.2, blockVector: 0.304, block: 0.7, sparseInput: 0.1,
-        sparseOutput: 0.2, tileVectors: 12,
-        winograd: Winograd(product: 61.5, output: 80.9, input: 32.4, weights: 103, expansion: 1))
+        denseMAC: 0.0101, denseInput: 0.04, denseOutput: 0.2, blockVector: 0.36, block: 0.4, sparseInput: 0.09,
+        sparseOutput: 0.19, tileVectors: 12,
+        winograd: Winograd(product: 61.5, output: 80.9, input: 32.4, weights: 103, expansion: 0.8))
     public static let cortexA53 = ConvolutionCosts(
         denseMAC: 0.131, denseInput: 0, denseOutput: 7.07, blockVector: 12.9, block: 3.08, sparseInput: 1.85,
         sparseOutput: 4.74, tileVectors: 5)
