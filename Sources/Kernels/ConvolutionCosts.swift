@@ -24,7 +24,7 @@ public struct ConvolutionCosts: Sendable {
 
     /// What tiles of 4 × 4 outputs cost.
     struct Winograd: Sendable {
-        /// Each tile, panel and block of 16 input channels: products.
+        /// Each panel and block of 16 input channels, for each tile's 36 positions: products. Tiles of three have fewer.
         var product: Double
         /// Each tile and panel: the transform of outputs.
         var output: Double
@@ -94,10 +94,11 @@ public struct ConvolutionCosts: Sendable {
 
 extension ConvolutionCosts.Winograd {
     /// All tiles, in blocks of them, with dense weights.
-    func cost(_ g: ConvolutionGeometry, tiles: Int, tileBlocks: Int, channelBlocks: Int) -> Double {
-        let tiles = Double(tiles), panels = Double(g.groups * Packing.panels(g))
-        return tiles * panels * (Double(channelBlocks) * product + output)
-            + tiles * Double(channelBlocks * g.groups) * input
-            + Double(tileBlocks) * panels * Double(Packing.quads(g)) * weights
+    func cost(_ g: ConvolutionGeometry, tiles: Convolution.WinogradTiles, tileBlocks: Int, channelBlocks: Int) -> Double {
+        let panels = Double(g.groups * Packing.panels(g)), blocks = Double(channelBlocks)
+        let products = Double(tiles.products) / Double(Convolution.WinogradBlockLayout.positions) * product
+        let perPanel = products * blocks + Double(tiles.count) * output
+        let inputs = Double(tiles.count) * Double(g.groups) * blocks * input
+        return perPanel * panels + inputs + Double(tileBlocks) * panels * Double(Packing.quads(g)) * weights
     }
 }
