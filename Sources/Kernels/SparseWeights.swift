@@ -88,21 +88,8 @@ public struct SparseWeights: Sendable, Equatable {
         var (gap, block) = (gaps, blocks)
         for channel in 0..<g.outputChannels {
             let count = Int(counts[channel])
-            var position = 0
-            // Of the blocks of a quad, where there are several.
-            var sum: SIMD4<Int32>?
-            for i in 0..<count {
-                let step = SparseWeights.step(gap, i)
-                position += step
-                if step > 0 || i == 0 {
-                    sum = nil
-                    continue
-                }
-                let next = (sum ?? weights(block, i - 1)) &+ weights(block, i)
-                if next.max() > 127 || next.min() < -127 { return false }
-                sum = next
-            }
-            if position >= quads { return false }
+            let (span, mayExceed) = scan(gap, block, count)
+            if span >= quads || mayExceed && !addUp(gap, block, count) { return false }
             gap += gapByteCount(count)
             block += count * blockWidth
         }
@@ -112,6 +99,46 @@ public struct SparseWeights: Sendable, Equatable {
             excess |= UInt16(bitPattern: sum) > 256 || min(blocks[2 * i], blocks[2 * i + 1]) == -128 ? 1 : 0
         }
         return excess == 0
+    }
+
+    /// The quad of a channel's last block, and whether blocks of one quad may have more in common than `init` writes: a weight
+    /// in the same place, or a third block.
+    private static func scan(_ gaps: UnsafePointer<UInt8>, _ blocks: UnsafePointer<Int8>, _ count: Int) -> (Int, Bool) {
+        /// The highest bit of each byte that is not 0.
+        func used(_ weights: UInt64) -> UInt64 {
+            (((weights & 0x7F7F_7F7F_7F7F_7F7F) &+ 0x7F7F_7F7F_7F7F_7F7F) | weights) & 0x8080_8080_8080_8080
+        }
+        let bytes = UnsafeRawPointer(blocks)
+        var position = 0
+        var common: UInt32 = 0
+        var (usedBefore, addsBefore): (UInt32, UInt32) = (0, 0)
+        for i in 0..<count / 2 {
+            let two = Int(gaps[i])
+            position += two & 15 &+ two >> 4
+            let both = used((bytes + 8 * i).loadUnaligned(as: UInt64.self))
+            let (first, second) = (UInt32(truncatingIfNeeded: both), UInt32(truncatingIfNeeded: both >> 32))
+            let firstAdds: UInt32 = two & 15 == 0 ? .max : 0
+            let secondAdds: UInt32 = two < 16 ? .max : 0
+            common |= firstAdds & (usedBefore & first | addsBefore) | secondAdds & (first & second | firstAdds)
+            (usedBefore, addsBefore) = (second, secondAdds)
+        }
+        if count & 1 == 1 {
+            let step = gaps[count / 2] & 15
+            position += Int(step)
+            let last = used(UInt64((bytes + 4 * (count - 1)).loadUnaligned(as: UInt32.self)))
+            if step == 0 { common |= usedBefore & UInt32(truncatingIfNeeded: last) | addsBefore }
+        }
+        return (position, common != 0)
+    }
+
+    /// Whether blocks of one quad, added one after the other, keep the bounds of weights.
+    private static func addUp(_ gaps: UnsafePointer<UInt8>, _ blocks: UnsafePointer<Int8>, _ count: Int) -> Bool {
+        var sum = SIMD4<Int32>()
+        for i in 0..<count {
+            sum = step(gaps, i) == 0 ? sum &+ weights(blocks, i) : weights(blocks, i)
+            if sum.max() > 127 || sum.min() < -127 { return false }
+        }
+        return true
     }
 
     /// The gap before block `index` of a channel.

@@ -216,14 +216,19 @@ final class PackedConvolutionTests: XCTestCase {
             let stride = (quads + 63) / 64 * 96
             var corrected = [Int32](repeating: 0, count: 8 * panels), sums = corrected
             var limits = [UInt8](repeating: 7, count: panels * stride)
-            corrected.withUnsafeMutableBufferPointer { corrected in
-                sums.withUnsafeMutableBufferPointer { sums in
-                    limits.withUnsafeMutableBufferPointer { limits in
-                        var arguments = swiftlet_scan_s8_arguments(
-                            weights: weights, bias: bias, correctedBias: corrected.baseAddress!,
-                            weightSums: sums.baseAddress!, limits: limits.baseAddress!, limitStride: stride,
-                            quads: Int32(quads), panels: Int32(panels))
-                        scan.entry.pointee.function.scan_s8(&arguments)
+            weights.withUnsafeBufferPointer { weights in
+                bias.withUnsafeBufferPointer { bias in
+                    corrected.withUnsafeMutableBufferPointer { corrected in
+                        sums.withUnsafeMutableBufferPointer { sums in
+                            limits.withUnsafeMutableBufferPointer { limits in
+                                var arguments = swiftlet_scan_s8_arguments(
+                                    weights: weights.baseAddress!, bias: bias.baseAddress!,
+                                    correctedBias: corrected.baseAddress!, weightSums: sums.baseAddress!,
+                                    limits: limits.baseAddress!, limitStride: stride, quads: Int32(quads),
+                                    panels: Int32(panels))
+                                scan.entry.pointee.function.scan_s8(&arguments)
+                            }
+                        }
                     }
                 }
             }
