@@ -163,16 +163,13 @@ extension Convolution {
         if !g.isPointwise {
             scratch.initializeMemory(as: Int8.self, repeating: a.inputZeroPoint, count: packedLayout.rowsOffset)
         }
-        for group in panelRange.lowerBound / panelsPerGroup...(panelRange.upperBound - 1) / panelsPerGroup {
-            let base = group * panelsPerGroup
-            let first = max(panelRange.lowerBound - base, 0)
-            let end = min(panelRange.upperBound - base, panelsPerGroup)
+        Packing.forEachGroup(panelRange, panelsPerGroup: panelsPerGroup) { group, own in
             for block in 0..<blocks {
                 let start = pixelRange.lowerBound + pixelRange.count * block / blocks
                 let stop = pixelRange.lowerBound + pixelRange.count * (block + 1) / blocks
                 if !isPacked { packBlock(a, packed.pack, group: group, pixels: start..<stop, scratch: scratch) }
                 runPackedBlock(
-                    a, packed, group: group, panels: first..<end, pixels: start..<stop, isMeasured: isPacked,
+                    a, packed, group: group, panels: own, pixels: start..<stop, isMeasured: isPacked,
                     scratch: scratch)
             }
         }

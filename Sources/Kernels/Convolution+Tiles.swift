@@ -142,14 +142,11 @@ extension Convolution {
         if !g.isPointwise {
             scratch.initializeMemory(as: Int8.self, repeating: a.inputZeroPoint, count: tileLayout.rowsOffset)
         }
-        for group in panelRange.lowerBound / panelsPerGroup...(panelRange.upperBound - 1) / panelsPerGroup {
-            let base = group * panelsPerGroup
-            let first = max(panelRange.lowerBound - base, 0)
-            let end = min(panelRange.upperBound - base, panelsPerGroup)
+        Packing.forEachGroup(panelRange, panelsPerGroup: panelsPerGroup) { group, own in
             var start = tileRange.lowerBound
             while start < tileRange.upperBound {
                 start = runTileBlock(
-                    a, regions, group: group, panels: first..<end, tiles: start..<tileRange.upperBound,
+                    a, regions, group: group, panels: own, tiles: start..<tileRange.upperBound,
                     isGathered: isGathered, scratch: scratch)
             }
         }

@@ -95,12 +95,10 @@ extension Convolution {
         var isWidened = part.previous >= 0 && cut.pixels.count == part.count && panels <= layout.panelsAtOnce
             && g.groups == 1 && !before.range(of: g.outputPixels).isEmpty
         scratch.initializeMemory(as: Int8.self, repeating: a.inputZeroPoint, count: layout.inputsOffset)
-        for group in panelRange.lowerBound / panelsPerGroup...(panelRange.upperBound - 1) / panelsPerGroup {
-            let base = group * panelsPerGroup
-            let end = min(panelRange.upperBound - base, panelsPerGroup)
-            var first = max(panelRange.lowerBound - base, 0)
-            while first < end {
-                let stop = min(first + layout.panelsAtOnce, end)
+        Packing.forEachGroup(panelRange, panelsPerGroup: panelsPerGroup) { group, own in
+            var first = own.lowerBound
+            while first < own.upperBound {
+                let stop = min(first + layout.panelsAtOnce, own.upperBound)
                 runWidenedPanels(
                     a, layout, group: group, panels: first..<stop, pixels: pixelRange, isWidened: isWidened,
                     scratch: scratch)

@@ -98,24 +98,21 @@ extension Convolution {
         if tileRange.isEmpty || panelRange.isEmpty { return }
         let isTransformed = cut.repeatsPixels && tileRange.count <= blockTiles && g.groups == 1
         scratch.initializeMemory(as: Int8.self, repeating: a.inputZeroPoint, count: layout.rowsOffset)
-        for group in panelRange.lowerBound / panelsPerGroup...(panelRange.upperBound - 1) / panelsPerGroup {
-            let base = group * panelsPerGroup
-            let first = max(panelRange.lowerBound - base, 0)
-            let end = min(panelRange.upperBound - base, panelsPerGroup)
+        Packing.forEachGroup(panelRange, panelsPerGroup: panelsPerGroup) { group, own in
             var start = tileRange.lowerBound
             while start < tileRange.upperBound {
                 let stop = min(start + blockTiles, tileRange.upperBound)
                 for tile in start..<stop where !isTransformed {
                     transformInput(a, layout, group: group, tile: tile, index: tile - start, scratch: scratch)
                 }
-                for panel in first..<end {
+                for panel in own {
                     runPanel(a, layout, group: group, panel: panel, tiles: start..<stop, scratch: scratch)
                 }
                 let offset = group * g.outputChannelsPerGroup
-                let channelEnd = min(end * Packing.panelWidth, g.outputChannelsPerGroup)
+                let channelEnd = min(own.upperBound * Packing.panelWidth, g.outputChannelsPerGroup)
                 finishTiles(
                     a, layout.tiles, start..<stop,
-                    channels: offset + first * Packing.panelWidth..<offset + channelEnd)
+                    channels: offset + own.lowerBound * Packing.panelWidth..<offset + channelEnd)
                 start = stop
             }
         }

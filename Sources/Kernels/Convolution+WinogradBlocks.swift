@@ -107,16 +107,14 @@ extension Convolution {
         let isTransformed = cut.repeatsPixels && blocks == 1 && g.groups == 1
         let panelBytes = g.taps * Packing.quads(g) * Packing.panelWidth * Packing.quadWidth
         let ownSparse = sparse?.dropping(channels: panelRange.lowerBound * Packing.panelWidth)
-        for group in panelRange.lowerBound / panelsPerGroup...(panelRange.upperBound - 1) / panelsPerGroup {
-            let base = group * panelsPerGroup
-            let first = max(panelRange.lowerBound - base, 0)
-            let end = min(panelRange.upperBound - base, panelsPerGroup)
-            let firstChannel = first * Packing.panelWidth
+        Packing.forEachGroup(panelRange, panelsPerGroup: panelsPerGroup) { group, own in
+            let firstPanel = group * panelsPerGroup + own.lowerBound
+            let firstChannel = own.lowerBound * Packing.panelWidth
             let outputChannel = group * g.outputChannelsPerGroup + firstChannel
-            let channels = min(end * Packing.panelWidth, g.outputChannelsPerGroup) - firstChannel
-            let packedChannel = (base + first) * Packing.panelWidth
+            let channels = min(own.upperBound * Packing.panelWidth, g.outputChannelsPerGroup) - firstChannel
+            let packedChannel = firstPanel * Packing.panelWidth
             var arguments = swiftlet_winograd_s8_arguments(
-                image: image(a, group: group, padding: scratch), weights: a.weights + (base + first) * panelBytes,
+                image: image(a, group: group, padding: scratch), weights: a.weights + firstPanel * panelBytes,
                 bias: a.bias + packedChannel, scales: a.scales + packedChannel, output: a.output + outputChannel,
                 outputPixelStride: a.outputPixelStride,
                 transformedInputs: (scratch + layout.inputsOffset).assumingMemoryBound(to: Int16.self),

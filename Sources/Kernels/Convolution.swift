@@ -273,14 +273,11 @@ public struct Convolution: Sendable {
         if pixelRange.isEmpty || panelRange.isEmpty { return }
         if !g.isPointwise { fillZeroRow(scratch, a.inputZeroPoint) }
 
-        for group in panelRange.lowerBound / panelsPerGroup...(panelRange.upperBound - 1) / panelsPerGroup {
-            let base = group * panelsPerGroup
-            let first = max(panelRange.lowerBound - base, 0)
-            let end = min(panelRange.upperBound - base, panelsPerGroup)
+        Packing.forEachGroup(panelRange, panelsPerGroup: panelsPerGroup) { group, own in
             var start = pixelRange.lowerBound
             while start < pixelRange.upperBound {
                 let stop = min(start + layout.blockTiles * tile, pixelRange.upperBound)
-                runGemmBlock(a, group: group, panels: first..<end, pixels: start..<stop, scratch: scratch)
+                runGemmBlock(a, group: group, panels: own, pixels: start..<stop, scratch: scratch)
                 start = stop
             }
         }

@@ -67,9 +67,7 @@ public struct FloatConvolution: Sendable {
         let panelRange = byPanels ? part.range(of: groups * panelsPerGroup) : 0..<groups * panelsPerGroup
         if pixelRange.isEmpty || panelRange.isEmpty { return }
 
-        for group in panelRange.lowerBound / panelsPerGroup...(panelRange.upperBound - 1) / panelsPerGroup {
-            let first = max(panelRange.lowerBound - group * panelsPerGroup, 0)
-            let end = min(panelRange.upperBound - group * panelsPerGroup, panelsPerGroup)
+        Packing.forEachGroup(panelRange, panelsPerGroup: panelsPerGroup) { group, own in
             let input = g.isDepthwise ? a.input : a.input + group * g.inputChannelsPerGroup
             var start = pixelRange.lowerBound
             while start < pixelRange.upperBound {
@@ -89,7 +87,7 @@ public struct FloatConvolution: Sendable {
                 if g.isDepthwise {
                     runDepthwise(a, rows: rows, pixel: start, pixels: valid)
                 } else {
-                    runGemm(a, rows: rows, group: group, panels: first..<end, pixel: start, pixels: valid)
+                    runGemm(a, rows: rows, group: group, panels: own, pixel: start, pixels: valid)
                 }
                 start += valid
             }

@@ -37,6 +37,18 @@ public enum Packing {
     /// with at least this many bytes of padding.
     public static let readAheadBytes = 64
 
+    /// Calls `body` with each group to which some of `panels` belong, and which of the group's own they are. Panels are
+    /// counted over all groups; there is at least one.
+    @inline(__always)
+    static func forEachGroup(
+        _ panels: Range<Int>, panelsPerGroup: Int, _ body: (_ group: Int, _ own: Range<Int>) -> Void
+    ) {
+        for group in panels.lowerBound / panelsPerGroup...(panels.upperBound - 1) / panelsPerGroup {
+            let base = group * panelsPerGroup
+            body(group, max(panels.lowerBound - base, 0)..<min(panels.upperBound - base, panelsPerGroup))
+        }
+    }
+
     @inlinable static func ceilDivide(_ a: Int, _ b: Int) -> Int { (a + b - 1) / b }
 
     /// Panels of one group.
