@@ -33,6 +33,8 @@ struct ExecutionContext {
     let scratch: UnsafeMutableRawPointer
     /// What the session prepared for this operator at its start, if anything.
     let prepared: UnsafeRawPointer?
+    /// What it prepared for this operator's table of int8, if anything.
+    let preparedTable: UnsafeRawPointer?
 
     @inline(__always)
     func arenaInt8(_ offset: Int) -> UnsafeMutablePointer<Int8> { (arena + offset).assumingMemoryBound(to: Int8.self) }
@@ -49,6 +51,10 @@ struct ExecutionContext {
 
     @inline(__always)
     func weightsInt8(_ offset: Int) -> UnsafePointer<Int8> { (weights + offset).assumingMemoryBound(to: Int8.self) }
+
+    /// The operator's table of int8, `Operation.tableOffset`.
+    @inline(__always)
+    func table(_ offset: Int) -> LookUpTable { LookUpTable(entries: weightsInt8(offset), prepared: preparedTable) }
 
     @inline(__always)
     func weightsFloat(_ offset: Int) -> UnsafePointer<Float> { (weights + offset).assumingMemoryBound(to: Float.self) }

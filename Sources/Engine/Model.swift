@@ -88,7 +88,7 @@ public final class Model {
     public func sessionByteCount(threadCount: Int, kernels: KernelSet) -> Int {
         let weights = file.weights.baseAddress!
         let prepared = plan.operations.reduce(0) {
-            $0 + $1.operation.chooseKernels(kernels, weights: weights).preparedByteCount
+            $0 + $1.operation.preparedByteCount($1.operation.chooseKernels(kernels, weights: weights), kernels)
         }
         return plan.arenaBytes + NestLimits.readAheadBytes + threadCount * scratchByteCount + prepared
     }

@@ -220,7 +220,7 @@ indirect enum ChosenKernels {
     case float(Kernels.FloatConvolution)
     case sparse(Kernels.SparseConvolution)
 
-    /// Bytes that a session prepares for the operation, a multiple of 64.
+    /// Bytes that a session prepares for them, a multiple of 64.
     var preparedByteCount: Int {
         switch self {
         case .integer(let chosen): chosen.preparedByteCount
@@ -243,8 +243,33 @@ extension Operation {
         }
     }
 
-    /// Fills the `ChosenKernels.preparedByteCount` bytes at `memory` with what runs of this operation read.
-    func prepare(_ kernels: ChosenKernels, weights: UnsafeRawPointer, into memory: UnsafeMutableRawPointer) {
+    /// Where the weights section holds the table of int8 that the operation looks its results up in, if there is one.
+    private var tableOffset: Int? {
+        switch self {
+        case .convolution(let operation): operation.tableOffset
+        case .depthwiseConvolution(let operation): operation.tableOffset
+        case .sparseConvolution(let operation): operation.tableOffset
+        case .tableLookup(let operation): operation.outputType == .int8 ? operation.tableOffset : nil
+        default: nil
+        }
+    }
+
+    /// Bytes that a session prepares for the operation, a multiple of 64: those of `chosen`, then those of a table.
+    func preparedByteCount(_ chosen: ChosenKernels, _ kernels: KernelSet) -> Int {
+        chosen.preparedByteCount + (tableOffset == nil ? 0 : kernels.preparedTableByteCount)
+    }
+
+    /// Fills the `preparedByteCount` bytes at `memory` with what runs of this operation read.
+    func prepare(
+        _ chosen: ChosenKernels, _ kernels: KernelSet, weights: UnsafeRawPointer, into memory: UnsafeMutableRawPointer
+    ) {
+        prepare(chosen, weights: weights, into: memory)
+        guard let tableOffset, kernels.preparedTableByteCount > 0 else { return }
+        kernels.prepareTable(
+            (weights + tableOffset).assumingMemoryBound(to: Int8.self), into: memory + chosen.preparedByteCount)
+    }
+
+    private func prepare(_ kernels: ChosenKernels, weights: UnsafeRawPointer, into memory: UnsafeMutableRawPointer) {
         switch (self, kernels) {
         case (.convolution(let operation), .integer(let chosen)):
             operation.prepare(chosen, weights: weights, into: memory)

@@ -62,6 +62,7 @@ public final class Session {
     private let inputMemory: [UnsafeMutableRawBufferPointer]
     private let outputMemory: [UnsafeMutableRawBufferPointer]
     private let scratchByteCount: Int
+    private let fitsTables: Bool
     private let pool: WorkerPool
     private let steps: UnsafeMutableBufferPointer<Step>
     private let times: UnsafeMutableBufferPointer<UInt64>
@@ -71,8 +72,9 @@ public final class Session {
         let operation: Operation
         let kernels: ChosenKernels
         let parts: Int
-        /// Offset in `prepared`.
+        /// Offsets in `prepared`.
         let preparedOffset: Int
+        let preparedTableOffset: Int
     }
 
     /// Below this work (multiply-accumulates or their like) a thread more costs more than it gives.
@@ -113,14 +115,15 @@ public final class Session {
         precondition(threadCount >= 1 && threadCount <= 256, "1 to 256 threads")
         (self.model, self.threadCount, self.kernels) = (model, threadCount, kernels)
         scratchByteCount = model.scratchByteCount
+        fitsTables = kernels.preparedTableByteCount > 0
         let weights = model.file.weights.baseAddress!
         let operations = model.plan.operations
         let chosen = operations.map { $0.operation.chooseKernels(kernels, weights: weights) }
-        let preparedByteCount = chosen.reduce(0) { $0 + $1.preparedByteCount }
+        let preparedByteCounts = zip(operations, chosen).map { $0.operation.preparedByteCount($1, kernels) }
         do throws(SystemError) {
             arena = try AlignedMemory(byteCount: model.plan.arenaBytes + NestLimits.readAheadBytes)
             scratch = try AlignedMemory(byteCount: threadCount * scratchByteCount)
-            prepared = try AlignedMemory(byteCount: preparedByteCount)
+            prepared = try AlignedMemory(byteCount: preparedByteCounts.reduce(0, +))
             pool = try WorkerPool(threadCount: threadCount)
         } catch {
             throw .system(error)
@@ -140,10 +143,11 @@ public final class Session {
                 at: index,
                 to: Step(
                     operation: planned.operation, kernels: chosen[index], parts: parts,
-                    preparedOffset: preparedOffset))
+                    preparedOffset: preparedOffset,
+                    preparedTableOffset: preparedOffset + chosen[index].preparedByteCount))
             planned.operation.prepare(
-                chosen[index], weights: weights, into: prepared.bytes.baseAddress! + preparedOffset)
-            preparedOffset += chosen[index].preparedByteCount
+                chosen[index], kernels, weights: weights, into: prepared.bytes.baseAddress! + preparedOffset)
+            preparedOffset += preparedByteCounts[index]
         }
         times = .allocate(capacity: operations.count)
         times.initialize(repeating: 0)
@@ -218,7 +222,8 @@ public final class Session {
         let context = ExecutionContext(
             arena: arena.bytes.baseAddress!, weights: model.file.weights.baseAddress!, kernels: kernels,
             scratch: scratch.bytes.baseAddress! + thread * scratchByteCount,
-            prepared: prepared.bytes.baseAddress! + step.pointee.preparedOffset)
+            prepared: prepared.bytes.baseAddress! + step.pointee.preparedOffset,
+            preparedTable: fitsTables ? prepared.bytes.baseAddress! + step.pointee.preparedTableOffset : nil)
         step.pointee.operation.run(context, part: part, kernels: step.pointee.kernels)
     }
 

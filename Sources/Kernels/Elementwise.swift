@@ -137,10 +137,10 @@ extension KernelSet {
         }
     }
 
-    /// output = table[input + 128]; `table` has 256 values, for -128 ... 127. The output may be the input.
+    /// output = the table's entry for the input, which may be the output.
     /// - Precondition: the input is followed by `Packing.readAheadBytes` readable bytes.
     public func lookUp(
-        table values: UnsafePointer<Int8>, input: UnsafePointer<Int8>, inputPixelStride: Int,
+        table function: LookUpTable, input: UnsafePointer<Int8>, inputPixelStride: Int,
         output: UnsafeMutablePointer<Int8>, outputPixelStride: Int, pixels: Int, channels: Int, part: Part = .whole
     ) {
         let isContiguous = inputPixelStride == channels && outputPixelStride == channels
@@ -148,7 +148,7 @@ extension KernelSet {
         if share.isEmpty { return }
         let (inputStride, outputStride) = isContiguous ? (1, 1) : (inputPixelStride, outputPixelStride)
         tableInt8(
-            table, table: values, input: input + share.lowerBound * inputStride, inputStride: inputPixelStride,
+            table, table: function, input: input + share.lowerBound * inputStride, inputStride: inputPixelStride,
             output: output + share.lowerBound * outputStride, outputStride: outputPixelStride,
             count: isContiguous ? share.count : channels, rows: isContiguous ? 1 : share.count)
     }
@@ -186,13 +186,13 @@ func multiplyInt8(
 
 @inline(__always)
 func tableInt8(
-    _ kernel: Kernel, table: UnsafePointer<Int8>, input: UnsafePointer<Int8>, inputStride: Int,
+    _ kernel: Kernel, table: LookUpTable, input: UnsafePointer<Int8>, inputStride: Int,
     output: UnsafeMutablePointer<Int8>, outputStride: Int, count: Int, rows: Int
 ) {
     kernel.markExecuted()
     var arguments = swiftlet_table_s8_arguments(
-        table: table, input: input, output: output, inputStride: inputStride, outputStride: outputStride, count: count,
-        rows: rows)
+        table: table.entries, fitted: table.fitted, input: input, output: output, inputStride: inputStride,
+        outputStride: outputStride, count: count, rows: rows)
     if let function = kernel.entry.pointee.function.table_s8 {
         function(&arguments)
     } else {

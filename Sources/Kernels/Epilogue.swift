@@ -1,15 +1,14 @@
 /// What happens to an accumulator after a convolution. The fused result EQUALS the sequence of separate operators:
 ///  1. q = requantize(accumulator, scale of the channel, output)
-///  2. if there is a table: q = table[q + 128]
+///  2. if there is a table: q = table of q
 ///  3. if there is a residual: q = quantizedStep(Float(q - ownZeroPoint) * ownMultiplier
 ///         + Float(r - zeroPoint) * multiplier, residual.output), products and sum rounded one by one
 public struct Epilogue {
     public var output: OutputRange
-    /// 256 values for q = -128 ... 127, in that order.
-    public var table: UnsafePointer<Int8>?
+    public var table: LookUpTable?
     public var residual: Residual?
 
-    public init(output: OutputRange, table: UnsafePointer<Int8>? = nil, residual: Residual? = nil) {
+    public init(output: OutputRange, table: LookUpTable? = nil, residual: Residual? = nil) {
         self.output = output
         self.table = table
         self.residual = residual

@@ -187,6 +187,23 @@ struct TestRandom {
         return values
     }
 
+    /// 256 entries: any, or a parabola with a kink, a little noise and some rows of 16 that are any, which kernels that
+    /// look for straight pieces find or not.
+    mutating func table() -> [Int8] {
+        var entries = int8s(256, extremes: false)
+        if draw(0...3) == 0 { return entries }
+        let (offset, slope, bend) = (draw(-128...127), draw(-400...400), draw(0...1) * draw(-40...40))
+        let (center, noise) = (draw(0...255), draw(0...3))
+        let kink = draw(0...1) * draw(0...255)
+        let kept = (0..<draw(0...3)).map { _ in draw(0...15) }
+        for i in 0..<256 where !kept.contains(i / 16) {
+            let x = max(i, kink) - center
+            let value = offset + slope * x / 64 + bend * x * x / 1024 + draw(0...noise)
+            entries[i] = Int8(max(-128, min(127, value)))
+        }
+        return entries
+    }
+
     /// A scale near 2^exponent: a power of two, which makes ties, in one case of four.
     mutating func scale(exponent: Int) -> Float {
         let power = Float(sign: .plus, exponent: exponent, significand: 1)
@@ -440,7 +457,7 @@ struct KernelTest {
             g, input: input, inputPixelStride: inputStride, inputZeroPoint: zeroPoint, weights: weights,
             weightOffset: weightOffset, bias: bias, scales: scales, range: range)
 
-        let table = random.int(0...3) == 0 ? random.int8s(256, extremes: false) : []
+        let table = random.int(0...3) == 0 ? random.table() : []
         let residualStride = g.outputChannels + random.int(0...3)
         let residual =
             random.int(0...3) == 0
@@ -505,7 +522,9 @@ struct KernelTest {
                             table.withUnsafeBufferPointer { table in
                                 residual.withUnsafeBufferPointer { residual in
                                     var epilogue = Epilogue(
-                                        output: range, table: table.isEmpty ? nil : table.baseAddress)
+                                        output: range,
+                                        table: table.isEmpty
+                                            ? nil : LookUpTable(entries: table.baseAddress.unsafelyUnwrapped))
                                     if let base = residual.baseAddress, !residual.isEmpty {
                                         epilogue.residual = Epilogue.Residual(
                                             input: base, pixelStride: residualStride, zeroPoint: sum.bZeroPoint,
@@ -623,7 +642,10 @@ struct KernelTest {
         let count = random.int(0...1) == 0 ? random.int(1...70) : random.int(1...300)
         let rows = random.int(1...5)
         let (inputStride, outputStride) = (count + random.int(0...9), count + random.int(0...9))
-        let values = random.int8s(256, extremes: false)
+        let values = random.table()
+        let preparation = UnsafeMutableRawPointer.allocate(byteCount: kernels.preparedTableByteCount, alignment: 64)
+        defer { preparation.deallocate() }
+        let isPrepared = kernels.preparedTableByteCount > 0 && random.int(0...7) > 0
         let input = random.int8s(rows * inputStride + Packing.readAheadBytes, extremes: random.int(0...3) == 0)
         let isInPlace = random.int(0...1) == 0
         let stride = isInPlace ? inputStride : outputStride
@@ -636,8 +658,10 @@ struct KernelTest {
             input.withUnsafeBufferPointer { input in
                 values.withUnsafeBufferPointer { values in
                     let target = output.baseAddress.unsafelyUnwrapped
+                    let entries = values.baseAddress.unsafelyUnwrapped
+                    if isPrepared { kernels.prepareTable(entries, into: preparation) }
                     tableInt8(
-                        kernel, table: values.baseAddress.unsafelyUnwrapped,
+                        kernel, table: LookUpTable(entries: entries, prepared: isPrepared ? preparation : nil),
                         input: isInPlace ? UnsafePointer(target) : input.baseAddress.unsafelyUnwrapped,
                         inputStride: inputStride, output: target, outputStride: stride, count: count, rows: rows)
                 }

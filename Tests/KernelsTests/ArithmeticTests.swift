@@ -1,3 +1,4 @@
+import CKernels
 @testable import Kernels
 import XCTest
 
@@ -155,15 +156,55 @@ final class ElementwiseTests: XCTestCase {
 
     func testTableOfEveryValue() throws {
         var random = Random(6)
-        let table = random.int8s(256)
+        try checkTable(random.int8s(256), planes: 0, exceptions: 0)
+    }
+
+    /// What kernels that look for straight pieces of a table find in some, and that they give every entry.
+    func testFittedTables() throws {
+        func table(_ entry: (Double) -> Double) -> [Int8] {
+            (-128...127).map { Int8(max(-128, min(127, entry(Double($0)).rounded()))) }
+        }
+        func silu(_ step: Double, _ outputStep: Double) -> [Int8] {
+            table { x in
+                let value = (x + 40) * step
+                return value / (1 + exp(-value)) / outputStep - 110
+            }
+        }
+        try checkTable((-128...127).map { Int8($0) }, planes: 1, exceptions: 0)
+        try checkTable(table { -0.3 * $0 + 17 }, planes: 1, exceptions: 0)
+        try checkTable(table { $0 < 20 ? -128 : 1.4 * ($0 - 20) - 128 }, planes: 1, exceptions: 1)
+        try checkTable(silu(0.05, 0.04), planes: 1, exceptions: 0)
+        try checkTable(silu(0.1, 0.06), planes: 1, exceptions: 2)
+        try checkTable(table { $0 * $0 / 45 - 128 }, planes: 2, exceptions: 2)
+        // Steeper than any slope.
+        try checkTable(table { $0 < 3 ? -128 : 127 }, planes: 1, exceptions: 1)
+        try checkTable(table { $0 < -70 ? -128 : $0 < 40 ? 5 : 127 }, planes: 1, exceptions: 2)
+        try checkTable(table { Int($0) % 3 == 0 ? -100 : 100 }, planes: 0, exceptions: 0)
+    }
+
+    private func checkTable(_ table: [Int8], planes: UInt8, exceptions: UInt8) throws {
+        var fitted = swiftlet_fitted_table()
+        swiftlet_fit_table_s8(table, &fitted)
+        XCTAssertEqual(fitted.planeCount, planes)
+        XCTAssertEqual(fitted.exceptionCount, exceptions)
         let input = (-128...127).map { Int8($0) } + [Int8](repeating: 0, count: Packing.readAheadBytes)
         for kernels in try kernelSets() {
+            let prepared = UnsafeMutableRawPointer.allocate(byteCount: kernels.preparedTableByteCount, alignment: 64)
+            defer { prepared.deallocate() }
+            let entries = UnsafeMutablePointer<Int8>.allocate(capacity: 256)
+            defer { entries.deallocate() }
+            entries.initialize(from: table, count: 256)
+            var function = LookUpTable(entries: entries)
+            if kernels.preparedTableByteCount > 0 {
+                kernels.prepareTable(entries, into: prepared)
+                function = LookUpTable(entries: entries, prepared: prepared)
+            }
             for (channels, stride) in [(256, 256), (16, 16), (5, 7), (1, 3)] {
                 let pixels = (256 - channels) / stride + 1
                 var output = [Int8](repeating: 42, count: 256)
                 for part in 0..<3 {
                     kernels.lookUp(
-                        table: table, input: input, inputPixelStride: stride, output: &output,
+                        table: function, input: input, inputPixelStride: stride, output: &output,
                         outputPixelStride: stride, pixels: pixels, channels: channels, part: Part(index: part, of: 3))
                 }
                 for i in 0..<256 {

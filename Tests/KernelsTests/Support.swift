@@ -157,7 +157,7 @@ struct ConvolutionCase {
                         table.withUnsafeBufferPointer { table in
                             (residual + readAhead).withUnsafeBufferPointer { residual in
                                 var epilogue = Epilogue(
-                                    output: range, table: table.isEmpty ? nil : table.baseAddress!)
+                                    output: range, table: table.isEmpty ? nil : LookUpTable(entries: table.baseAddress!))
                                 if !self.residual.isEmpty {
                                     epilogue.residual = .init(
                                         input: residual.baseAddress!, pixelStride: g.outputChannels,

@@ -449,10 +449,31 @@ typedef struct {
     int32_t highest;
 } swiftlet_mul_s8_arguments;
 
+// A function of int8 in a form that takes fewer look-ups than its 256 entries where it is nearly straight from each multiple
+// of 16 to the next, as activations are. Row k: the 16 inputs whose upper four bits are k, so 0...15 first and -16...-1 last.
+// Input j of row k gives, modulo 256,
+//   bases[k] + (slopes[k] * j >> shift) + b0 + 2 * b1,    b0 and b1 bit j % 8 of planes[0 and 1][j / 8][k],
+// but exceptions[e][j] in row exceptionRows[e].
+enum { SWIFTLET_TABLE_EXCEPTIONS = 2 };
+typedef struct {
+    int8_t slopes[16];
+    int8_t bases[16];
+    uint8_t planes[2][2][16];
+    int8_t exceptions[SWIFTLET_TABLE_EXCEPTIONS][16];
+    uint8_t exceptionRows[SWIFTLET_TABLE_EXCEPTIONS];
+    uint8_t exceptionCount;
+    uint8_t planeCount;    // 1 or 2; 0: the function has no such form
+    uint8_t shift;
+} swiftlet_fitted_table;
+
+// Finds that form of table[input + 128], exactly, or that there is none.
+void swiftlet_fit_table_s8(const int8_t *table, swiftlet_fitted_table *fitted);
+
 // output[i] = table[input[i] + 128] for `count` values in each of `rows` rows, the strides apart. The output may be the
-// input. Reads up to 63 bytes past the end of a row.
+// input. `fitted` is null or what swiftlet_fit_table_s8 made of the table. Reads up to 63 bytes past the end of a row.
 typedef struct {
     const int8_t *table;
+    const swiftlet_fitted_table *fitted;
     const int8_t *input;
     int8_t *output;
     intptr_t inputStride;

@@ -143,7 +143,7 @@ extension SparseConvolution: DeviceOperator {
                 epilogue: Epilogue(
                     output: OutputRange(
                         zeroPoint: outputZeroPoint, lowest: Int32(clampMin), highest: Int32(clampMax)),
-                    table: tableOffset.map { context.weightsInt8($0) }, residual: add.map { $0.residual(in: context) }),
+                    table: tableOffset.map { context.table($0) }, residual: add.map { $0.residual(in: context) }),
                 prepared: context.prepared),
             part: part, scratch: context.scratch)
     }

@@ -47,7 +47,7 @@ extension TableLookup: DirectOperator {
         let source = UnsafePointer(context.arenaInt8(input.offset))
         if outputType == .int8 {
             return context.kernels.lookUp(
-                table: context.weightsInt8(tableOffset), input: source, inputPixelStride: input.pixelStride,
+                table: context.table(tableOffset), input: source, inputPixelStride: input.pixelStride,
                 output: context.arenaInt8(output.offset), outputPixelStride: output.pixelStride, pixels: output.pixels,
                 channels: output.channels, part: part)
         }
