@@ -41,11 +41,16 @@ SWIFTLET_AVX2_INLINE __m256i rounded_product(__m256i accumulators, __m256 scales
     return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(accumulators), scales));
 }
 
+// Two vectors of rounded int16 to int8, in the lane order of PACKS.
+SWIFTLET_AVX2_INLINE __m256i packed16(__m256i a, __m256i b, output_range_avx2 range) {
+    const __m256i bytes =
+        _mm256_packs_epi16(_mm256_adds_epi16(a, range.zeroPoint), _mm256_adds_epi16(b, range.zeroPoint));
+    return _mm256_min_epi8(_mm256_max_epi8(bytes, range.lowest), range.highest);
+}
+
 // Four vectors of rounded values to int8, in the lane order of two PACKS.
 SWIFTLET_AVX2_INLINE __m256i packed(__m256i a, __m256i b, __m256i c, __m256i d, output_range_avx2 range) {
-    const __m256i ab = _mm256_adds_epi16(_mm256_packs_epi32(a, b), range.zeroPoint);
-    const __m256i cd = _mm256_adds_epi16(_mm256_packs_epi32(c, d), range.zeroPoint);
-    return _mm256_min_epi8(_mm256_max_epi8(_mm256_packs_epi16(ab, cd), range.lowest), range.highest);
+    return packed16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d), range);
 }
 
 // Inputs 0 and 1 (`pair` 0), or 2 and 3, of a quad of weights of eight channels, as int16.

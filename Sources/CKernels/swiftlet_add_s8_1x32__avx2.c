@@ -1,38 +1,59 @@
 #if defined(__x86_64__)
 #include "avx2.h"
 
-SWIFTLET_AVX2_INLINE __m256 difference(const int8_t *values, __m256i zeroPoint) {
-    return _mm256_cvtepi32_ps(
-        _mm256_sub_epi32(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)values)), zeroPoint));
+// 32 differences to a zero point as float32, in an order that PACKS brings back.
+typedef struct {
+    __m256 values[4];
+} differences;
+
+// A byte b over 0x4B000000 is the float32 2^23 + b, from which a subtraction gives any difference exactly.
+SWIFTLET_AVX2_INLINE differences differences_of(const int8_t *values, __m256 zeroPoint) {
+    const __m256i bytes =
+        _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)values), _mm256_set1_epi8((char)0x80));    // from 0
+    const __m256i zero = _mm256_setzero_si256(), top = _mm256_set1_epi16(0x4B00);
+    const __m256i low = _mm256_unpacklo_epi8(bytes, zero), high = _mm256_unpackhi_epi8(bytes, zero);
+    const __m256i floats[4] = {
+        _mm256_unpacklo_epi16(low, top), _mm256_unpackhi_epi16(low, top), _mm256_unpacklo_epi16(high, top),
+        _mm256_unpackhi_epi16(high, top)};
+    differences d;
+    SWIFTLET_UNROLL
+    for (int i = 0; i < 4; i++) d.values[i] = _mm256_sub_ps(_mm256_castsi256_ps(floats[i]), zeroPoint);
+    return d;
 }
 
-SWIFTLET_AVX2_INLINE __m256i sum8(
-    const int8_t *a, __m256i aZeroPoint, __m256 aMultiplier, const int8_t *b, __m256i bZeroPoint, __m256 bMultiplier) {
-    return rounded(_mm256_add_ps(
-        _mm256_mul_ps(difference(a, aZeroPoint), aMultiplier), _mm256_mul_ps(difference(b, bZeroPoint), bMultiplier)));
+SWIFTLET_AVX2_INLINE __m256 zero_point(int32_t zeroPoint) {
+    return _mm256_set1_ps((float)((1 << 23) + 128 + zeroPoint));
+}
+
+SWIFTLET_AVX2_INLINE void add(const swiftlet_add_s8_arguments *arguments, const int isSmall) {
+    const output_range_avx2 range = output_range(arguments->zeroPoint, arguments->lowest, arguments->highest);
+    const __m256 aZeroPoint = zero_point(arguments->aZeroPoint), bZeroPoint = zero_point(arguments->bZeroPoint);
+    const __m256 aMultiplier = _mm256_set1_ps(arguments->aMultiplier);
+    const __m256 bMultiplier = _mm256_set1_ps(arguments->bMultiplier);
+    int8_t scalar[32];
+    if (arguments->bIsScalar) memset(scalar, arguments->b[0], sizeof scalar);
+    for (intptr_t i = 0; i < arguments->count; i += 32) {
+        const differences a = differences_of(arguments->a + i, aZeroPoint);
+        const differences b = differences_of(arguments->bIsScalar ? scalar : arguments->b + i, bZeroPoint);
+        __m256i sums[4];
+        SWIFTLET_UNROLL
+        for (int k = 0; k < 4; k++) {
+            const __m256 sum =
+                _mm256_add_ps(_mm256_mul_ps(a.values[k], aMultiplier), _mm256_mul_ps(b.values[k], bMultiplier));
+            sums[k] = isSmall ? _mm256_cvtps_epi32(sum) : rounded(sum);
+        }
+        store_values(
+            arguments->output + i, packed(sums[0], sums[1], sums[2], sums[3], range), arguments->count - i);
+    }
 }
 
 SWIFTLET_AVX2 void swiftlet_add_s8_1x32__avx2(const swiftlet_add_s8_arguments *arguments) {
-    const output_range_avx2 range = output_range(arguments->zeroPoint, arguments->lowest, arguments->highest);
-    const __m256i aZeroPoint = _mm256_set1_epi32(arguments->aZeroPoint);
-    const __m256i bZeroPoint = _mm256_set1_epi32(arguments->bZeroPoint);
-    const __m256 aMultiplier = _mm256_set1_ps(arguments->aMultiplier);
-    const __m256 bMultiplier = _mm256_set1_ps(arguments->bMultiplier);
-    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-    int8_t scalar[32];
-    if (arguments->bIsScalar) memset(scalar, arguments->b[0], sizeof scalar);
-
-    for (intptr_t i = 0; i < arguments->count; i += 32) {
-        const int8_t *a = arguments->a + i;
-        const int8_t *b = arguments->bIsScalar ? scalar : arguments->b + i;
-        const __m256i bytes = _mm256_permutevar8x32_epi32(
-            packed(
-                sum8(a, aZeroPoint, aMultiplier, b, bZeroPoint, bMultiplier),
-                sum8(a + 8, aZeroPoint, aMultiplier, b + 8, bZeroPoint, bMultiplier),
-                sum8(a + 16, aZeroPoint, aMultiplier, b + 16, bZeroPoint, bMultiplier),
-                sum8(a + 24, aZeroPoint, aMultiplier, b + 24, bZeroPoint, bMultiplier), range),
-            order);
-        store_values(arguments->output + i, bytes, arguments->count - i);
+    // Sums of two differences of up to 255 convert without a limit.
+    const float largest = 1 << 20;
+    if (__builtin_fabsf(arguments->aMultiplier) <= largest && __builtin_fabsf(arguments->bMultiplier) <= largest) {
+        add(arguments, 1);
+    } else {
+        add(arguments, 0);
     }
 }
 #endif

@@ -1,35 +1,52 @@
 #if defined(__x86_64__)
 #include "avx2.h"
 
-SWIFTLET_AVX2_INLINE __m256i difference(const int8_t *values, __m256i zeroPoint) {
-    return _mm256_sub_epi32(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)values)), zeroPoint);
+// 32 differences to a zero point as int16: 0..<8 and 16..<24, then 8..<16 and 24..<32, which PACKS brings back in order.
+typedef struct {
+    __m256i low, high;
+} differences;
+
+SWIFTLET_AVX2_INLINE differences differences_of(const int8_t *values, __m256i zeroPoint) {
+    const __m256i bytes =
+        _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)values), _mm256_set1_epi8((char)0x80));    // from 0
+    const __m256i zero = _mm256_setzero_si256();
+    const differences d = {
+        _mm256_sub_epi16(_mm256_unpacklo_epi8(bytes, zero), zeroPoint),
+        _mm256_sub_epi16(_mm256_unpackhi_epi8(bytes, zero), zeroPoint),
+    };
+    return d;
 }
 
-SWIFTLET_AVX2_INLINE __m256i product8(
-    const int8_t *a, __m256i aZeroPoint, const int8_t *b, __m256i bZeroPoint, __m256 multiplier) {
-    return scaled(_mm256_mullo_epi32(difference(a, aZeroPoint), difference(b, bZeroPoint)), multiplier);
+// 16 products as int16, rounded.
+SWIFTLET_AVX2_INLINE __m256i products(__m256i a, __m256i b, __m256 multiplier, const int isSmall) {
+    const __m256i low = _mm256_mullo_epi16(a, b), high = _mm256_mulhi_epi16(a, b);
+    const __m256i first = _mm256_unpacklo_epi16(low, high), second = _mm256_unpackhi_epi16(low, high);
+    return isSmall ? _mm256_packs_epi32(rounded_product(first, multiplier), rounded_product(second, multiplier))
+                   : _mm256_packs_epi32(scaled(first, multiplier), scaled(second, multiplier));
+}
+
+SWIFTLET_AVX2_INLINE void multiply(const swiftlet_mul_s8_arguments *arguments, const int isSmall) {
+    const output_range_avx2 range = output_range(arguments->zeroPoint, arguments->lowest, arguments->highest);
+    const __m256i aZeroPoint = _mm256_set1_epi16((int16_t)(arguments->aZeroPoint + 128));
+    const __m256i bZeroPoint = _mm256_set1_epi16((int16_t)(arguments->bZeroPoint + 128));
+    const __m256 multiplier = _mm256_set1_ps(arguments->multiplier);
+    int8_t scalar[32];
+    if (arguments->bIsScalar) memset(scalar, arguments->b[0], sizeof scalar);
+    for (intptr_t i = 0; i < arguments->count; i += 32) {
+        const differences a = differences_of(arguments->a + i, aZeroPoint);
+        const differences b = differences_of(arguments->bIsScalar ? scalar : arguments->b + i, bZeroPoint);
+        const __m256i bytes = packed16(
+            products(a.low, b.low, multiplier, isSmall), products(a.high, b.high, multiplier, isSmall), range);
+        store_values(arguments->output + i, bytes, arguments->count - i);
+    }
 }
 
 SWIFTLET_AVX2 void swiftlet_mul_s8_1x32__avx2(const swiftlet_mul_s8_arguments *arguments) {
-    const output_range_avx2 range = output_range(arguments->zeroPoint, arguments->lowest, arguments->highest);
-    const __m256i aZeroPoint = _mm256_set1_epi32(arguments->aZeroPoint);
-    const __m256i bZeroPoint = _mm256_set1_epi32(arguments->bZeroPoint);
-    const __m256 multiplier = _mm256_set1_ps(arguments->multiplier);
-    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-    int8_t scalar[32];
-    if (arguments->bIsScalar) memset(scalar, arguments->b[0], sizeof scalar);
-
-    for (intptr_t i = 0; i < arguments->count; i += 32) {
-        const int8_t *a = arguments->a + i;
-        const int8_t *b = arguments->bIsScalar ? scalar : arguments->b + i;
-        const __m256i bytes = _mm256_permutevar8x32_epi32(
-            packed(
-                product8(a, aZeroPoint, b, bZeroPoint, multiplier),
-                product8(a + 8, aZeroPoint, b + 8, bZeroPoint, multiplier),
-                product8(a + 16, aZeroPoint, b + 16, bZeroPoint, multiplier),
-                product8(a + 24, aZeroPoint, b + 24, bZeroPoint, multiplier), range),
-            order);
-        store_values(arguments->output + i, bytes, arguments->count - i);
+    // 255 * 255 times the multiplier converts without a limit.
+    if (__builtin_fabsf(arguments->multiplier) <= 16384.0f) {
+        multiply(arguments, 1);
+    } else {
+        multiply(arguments, 0);
     }
 }
 #endif
