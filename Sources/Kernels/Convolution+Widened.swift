@@ -49,7 +49,7 @@ extension Convolution {
             weightsOffset = inputsOffset + align(g.kernelHeight * rowStride * 2)
             byteCount = weightsOffset + align(panelsAtOnce * panelBytes)
             let isFirst = inputs <= Packing.quadWidth && g.taps > 1
-            isShort = g.kernelHeight * rowInputs <= (isFirst ? 256 : 32)
+            isShort = g.kernelHeight * rowInputs <= (isFirst ? 256 : g.taps > 1 ? 160 : 32)
         }
     }
 
