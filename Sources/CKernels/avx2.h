@@ -102,6 +102,30 @@ SWIFTLET_AVX2_INLINE void store_channels(int8_t *output, __m128i values, int32_t
     if (channels & 1) *output = (int8_t)rest;
 }
 
+// Stores `pixels` pixels, a constant where this is inlined, of the first `channels` of eight channels.
+SWIFTLET_AVX2_INLINE void store_rounded(
+    int8_t *output, intptr_t stride, int32_t channels, const __m256i *values, output_range_avx2 range, const int pixels) {
+    SWIFTLET_UNROLL
+    for (int p = 0; p < pixels; p += 4, output += 4 * stride) {
+        const int left = pixels - p;
+        const __m256i bytes = packed(
+            values[p], values[left > 1 ? p + 1 : p], values[left > 2 ? p + 2 : p], values[left > 3 ? p + 3 : p], range);
+        const __m128i low = _mm256_castsi256_si128(bytes), high = _mm256_extracti128_si256(bytes, 1);
+        const __m128i pixels01 = _mm_unpacklo_epi32(low, high), pixels23 = _mm_unpackhi_epi32(low, high);
+        if (channels >= 8) {
+            _mm_storel_epi64((__m128i *)output, pixels01);
+            if (left > 1) _mm_storeh_pd((double *)(output + stride), _mm_castsi128_pd(pixels01));
+            if (left > 2) _mm_storel_epi64((__m128i *)(output + 2 * stride), pixels23);
+            if (left > 3) _mm_storeh_pd((double *)(output + 3 * stride), _mm_castsi128_pd(pixels23));
+        } else {
+            store_channels(output, pixels01, channels);
+            if (left > 1) store_channels(output + stride, _mm_unpackhi_epi64(pixels01, pixels01), channels);
+            if (left > 2) store_channels(output + 2 * stride, pixels23, channels);
+            if (left > 3) store_channels(output + 3 * stride, _mm_unpackhi_epi64(pixels23, pixels23), channels);
+        }
+    }
+}
+
 // Stores the first `count` values, all of them where there are no fewer.
 SWIFTLET_AVX2_INLINE void store_values(int8_t *output, __m256i values, intptr_t count) {
     if (count >= 32) {
