@@ -39,8 +39,10 @@ final class WidenedConvolutionTests: XCTestCase {
         XCTAssertFalse(try form(first, [.avx2, .avxvnni]), "VPDPBUSD takes any filter")
         XCTAssertTrue(try form(geometry(height: 9, width: 9, inputs: 4, outputs: 8, kernel: (7, 7))))
         XCTAssertFalse(try form(geometry(height: 9, width: 9, inputs: 4, outputs: 8, kernel: (9, 9))), "long rows")
-        XCTAssertTrue(try form(geometry(height: 9, width: 9, inputs: 8, outputs: 8, kernel: (2, 2))))
-        XCTAssertFalse(try form(geometry(height: 9, width: 9, inputs: 9, outputs: 8, kernel: (2, 2))))
+        XCTAssertTrue(try form(geometry(height: 9, width: 9, inputs: 40, outputs: 8, kernel: (2, 2))))
+        XCTAssertFalse(try form(geometry(height: 9, width: 9, inputs: 41, outputs: 8, kernel: (2, 2))))
+        XCTAssertTrue(try form(geometry(height: 9, width: 9, inputs: 32, outputs: 8, kernel: (1, 1))))
+        XCTAssertFalse(try form(geometry(height: 9, width: 9, inputs: 33, outputs: 8, kernel: (1, 1))))
         XCTAssertTrue(try form(geometry(height: 9, width: 9, inputs: 3, outputs: 8, kernel: (3, 3), dilationY: 2)))
         var dilated = first
         dilated.dilationX = 2
