@@ -30,20 +30,23 @@ SWIFTLET_AVX2_INLINE void add(const swiftlet_add_s8_arguments *arguments, const 
     const __m256 aZeroPoint = zero_point(arguments->aZeroPoint), bZeroPoint = zero_point(arguments->bZeroPoint);
     const __m256 aMultiplier = _mm256_set1_ps(arguments->aMultiplier);
     const __m256 bMultiplier = _mm256_set1_ps(arguments->bMultiplier);
-    int8_t scalar[32];
-    if (arguments->bIsScalar) memset(scalar, arguments->b[0], sizeof scalar);
-    for (intptr_t i = 0; i < arguments->count; i += 32) {
-        const differences a = differences_of(arguments->a + i, aZeroPoint);
-        const differences b = differences_of(arguments->bIsScalar ? scalar : arguments->b + i, bZeroPoint);
-        __m256i sums[4];
-        SWIFTLET_UNROLL
-        for (int k = 0; k < 4; k++) {
-            const __m256 sum =
-                _mm256_add_ps(_mm256_mul_ps(a.values[k], aMultiplier), _mm256_mul_ps(b.values[k], bMultiplier));
-            sums[k] = isSmall ? _mm256_cvtps_epi32(sum) : rounded(sum);
+    for (intptr_t row = 0; row < arguments->rows; row++) {
+        const int8_t *as = arguments->a + row * arguments->aStride, *bs = arguments->b + row * arguments->bStride;
+        int8_t *output = arguments->output + row * arguments->outputStride;
+        int8_t scalar[32];
+        if (arguments->bIsScalar) memset(scalar, *bs, sizeof scalar);
+        for (intptr_t i = 0; i < arguments->count; i += 32) {
+            const differences a = differences_of(as + i, aZeroPoint);
+            const differences b = differences_of(arguments->bIsScalar ? scalar : bs + i, bZeroPoint);
+            __m256i sums[4];
+            SWIFTLET_UNROLL
+            for (int k = 0; k < 4; k++) {
+                const __m256 sum =
+                    _mm256_add_ps(_mm256_mul_ps(a.values[k], aMultiplier), _mm256_mul_ps(b.values[k], bMultiplier));
+                sums[k] = isSmall ? _mm256_cvtps_epi32(sum) : rounded(sum);
+            }
+            store_values(output + i, packed(sums[0], sums[1], sums[2], sums[3], range), arguments->count - i);
         }
-        store_values(
-            arguments->output + i, packed(sums[0], sums[1], sums[2], sums[3], range), arguments->count - i);
     }
 }
 

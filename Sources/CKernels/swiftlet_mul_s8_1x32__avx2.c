@@ -30,14 +30,18 @@ SWIFTLET_AVX2_INLINE void multiply(const swiftlet_mul_s8_arguments *arguments, c
     const __m256i aZeroPoint = _mm256_set1_epi16((int16_t)(arguments->aZeroPoint + 128));
     const __m256i bZeroPoint = _mm256_set1_epi16((int16_t)(arguments->bZeroPoint + 128));
     const __m256 multiplier = _mm256_set1_ps(arguments->multiplier);
-    int8_t scalar[32];
-    if (arguments->bIsScalar) memset(scalar, arguments->b[0], sizeof scalar);
-    for (intptr_t i = 0; i < arguments->count; i += 32) {
-        const differences a = differences_of(arguments->a + i, aZeroPoint);
-        const differences b = differences_of(arguments->bIsScalar ? scalar : arguments->b + i, bZeroPoint);
-        const __m256i bytes = packed16(
-            products(a.low, b.low, multiplier, isSmall), products(a.high, b.high, multiplier, isSmall), range);
-        store_values(arguments->output + i, bytes, arguments->count - i);
+    for (intptr_t row = 0; row < arguments->rows; row++) {
+        const int8_t *as = arguments->a + row * arguments->aStride, *bs = arguments->b + row * arguments->bStride;
+        int8_t *output = arguments->output + row * arguments->outputStride;
+        int8_t scalar[32];
+        if (arguments->bIsScalar) memset(scalar, *bs, sizeof scalar);
+        for (intptr_t i = 0; i < arguments->count; i += 32) {
+            const differences a = differences_of(as + i, aZeroPoint);
+            const differences b = differences_of(arguments->bIsScalar ? scalar : bs + i, bZeroPoint);
+            const __m256i bytes = packed16(
+                products(a.low, b.low, multiplier, isSmall), products(a.high, b.high, multiplier, isSmall), range);
+            store_values(output + i, bytes, arguments->count - i);
+        }
     }
 }
 

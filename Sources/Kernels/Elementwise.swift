@@ -78,25 +78,24 @@ public struct ElementwiseOperands {
     /// Bytes of a repeated second operand: on the stack.
     private static let patternBytes = 768
 
-    /// Calls `body(a, b, bIsScalar, output, count)` on runs that cover one part of the operation.
+    /// Calls `body` on rows that cover one part of the operation.
     @inline(__always)
-    func forEachRun(
-        _ part: Part,
-        _ body: (UnsafePointer<Int8>, UnsafePointer<Int8>, Bool, UnsafeMutablePointer<Int8>, Int) -> Void
-    ) {
+    func forEachRun(_ part: Part, _ body: (ElementwiseRows) -> Void) {
         let isContiguous = aPixelStride == channels && outputPixelStride == channels
         if isContiguous && (broadcast == .scalar || (broadcast == .none && bPixelStride == channels)) {
             let range = part.range(of: pixels * channels, unit: 64)
             if range.isEmpty { return }
             let isScalar = broadcast == .scalar
             body(
-                a + range.lowerBound, isScalar ? b : b + range.lowerBound, isScalar, output + range.lowerBound,
-                range.count)
+                ElementwiseRows(
+                    a: a + range.lowerBound, b: isScalar ? b : b + range.lowerBound, bIsScalar: isScalar,
+                    output: output + range.lowerBound, count: range.count))
             return
         }
         let share = part.range(of: pixels)
+        if share.isEmpty { return }
         if isContiguous && broadcast == .perChannel && 2 * channels <= ElementwiseOperands.patternBytes && share.count > 1 {
-            // A short pixel of channels, repeated: fewer and longer runs.
+            // A short pixel of channels, repeated: fewer and longer rows.
             let capacity = ElementwiseOperands.patternBytes + Packing.readAheadBytes
             withUnsafeTemporaryAllocation(of: Int8.self, capacity: capacity) { pattern in
                 let base = pattern.baseAddress.unsafelyUnwrapped
@@ -106,35 +105,47 @@ public struct ElementwiseOperands {
                 while pixel < share.upperBound {
                     let count = min(repeats, share.upperBound - pixel)
                     let start = pixel * channels
-                    body(a + start, UnsafePointer(base), false, output + start, count * channels)
+                    body(
+                        ElementwiseRows(
+                            a: a + start, b: UnsafePointer(base), output: output + start, count: count * channels))
                     pixel += count
                 }
             }
             return
         }
-        for pixel in share {
-            let other = broadcast == .none || broadcast == .perPixel ? b + pixel * bPixelStride : b
-            body(
-                a + pixel * aPixelStride, other, broadcast == .scalar || broadcast == .perPixel,
-                output + pixel * outputPixelStride, channels)
-        }
+        let bStride = broadcast == .none || broadcast == .perPixel ? bPixelStride : 0
+        body(
+            ElementwiseRows(
+                a: a + share.lowerBound * aPixelStride, aStride: aPixelStride, b: b + share.lowerBound * bStride,
+                bStride: bStride, bIsScalar: broadcast == .scalar || broadcast == .perPixel,
+                output: output + share.lowerBound * outputPixelStride, outputStride: outputPixelStride, count: channels,
+                rows: share.count))
     }
+}
+
+/// `count` values in each of some rows, strides in bytes apart; of a scalar second operand one value a row.
+struct ElementwiseRows {
+    var a: UnsafePointer<Int8>
+    var aStride = 0
+    var b: UnsafePointer<Int8>
+    var bStride = 0
+    var bIsScalar = false
+    var output: UnsafeMutablePointer<Int8>
+    var outputStride = 0
+    var count: Int
+    var rows = 1
 }
 
 extension KernelSet {
     /// output = quantizedStep(Float(a - aZeroPoint) * aMultiplier + Float(b - bZeroPoint) * bMultiplier): two products
     /// and one sum, each rounded.
     public func add(_ operands: ElementwiseOperands, _ parameters: AddParameters, part: Part = .whole) {
-        operands.forEachRun(part) { a, b, bIsScalar, output, count in
-            addInt8(add, a: a, b: b, bIsScalar: bIsScalar, output: output, count: count, parameters)
-        }
+        operands.forEachRun(part) { addInt8(add, $0, parameters) }
     }
 
     /// output = requantize((a - aZeroPoint) * (b - bZeroPoint), multiplier).
     public func multiply(_ operands: ElementwiseOperands, _ parameters: MultiplyParameters, part: Part = .whole) {
-        operands.forEachRun(part) { a, b, bIsScalar, output, count in
-            multiplyInt8(multiply, a: a, b: b, bIsScalar: bIsScalar, output: output, count: count, parameters)
-        }
+        operands.forEachRun(part) { multiplyInt8(multiply, $0, parameters) }
     }
 
     /// output = the table's entry for the input, which may be the output.
@@ -155,28 +166,25 @@ extension KernelSet {
 }
 
 @inline(__always)
-func addInt8(
-    _ kernel: Kernel, a: UnsafePointer<Int8>, b: UnsafePointer<Int8>, bIsScalar: Bool,
-    output: UnsafeMutablePointer<Int8>, count: Int, _ parameters: AddParameters
-) {
+func addInt8(_ kernel: Kernel, _ rows: ElementwiseRows, _ parameters: AddParameters) {
     kernel.markExecuted()
     var arguments = swiftlet_add_s8_arguments(
-        a: a, b: b, output: output, count: count, bIsScalar: bIsScalar ? 1 : 0, aZeroPoint: parameters.aZeroPoint,
-        bZeroPoint: parameters.bZeroPoint, aMultiplier: parameters.aMultiplier, bMultiplier: parameters.bMultiplier,
-        zeroPoint: parameters.output.zeroPoint, lowest: parameters.output.lowest, highest: parameters.output.highest)
+        a: rows.a, b: rows.b, output: rows.output, aStride: rows.aStride, bStride: rows.bStride,
+        outputStride: rows.outputStride, count: rows.count, rows: rows.rows, bIsScalar: rows.bIsScalar ? 1 : 0,
+        aZeroPoint: parameters.aZeroPoint, bZeroPoint: parameters.bZeroPoint, aMultiplier: parameters.aMultiplier,
+        bMultiplier: parameters.bMultiplier, zeroPoint: parameters.output.zeroPoint, lowest: parameters.output.lowest,
+        highest: parameters.output.highest)
     if let function = kernel.entry.pointee.function.add_s8 { function(&arguments) } else { addInt8Scalar(arguments) }
 }
 
 @inline(__always)
-func multiplyInt8(
-    _ kernel: Kernel, a: UnsafePointer<Int8>, b: UnsafePointer<Int8>, bIsScalar: Bool,
-    output: UnsafeMutablePointer<Int8>, count: Int, _ parameters: MultiplyParameters
-) {
+func multiplyInt8(_ kernel: Kernel, _ rows: ElementwiseRows, _ parameters: MultiplyParameters) {
     kernel.markExecuted()
     var arguments = swiftlet_mul_s8_arguments(
-        a: a, b: b, output: output, count: count, bIsScalar: bIsScalar ? 1 : 0, aZeroPoint: parameters.aZeroPoint,
-        bZeroPoint: parameters.bZeroPoint, multiplier: parameters.multiplier, zeroPoint: parameters.output.zeroPoint,
-        lowest: parameters.output.lowest, highest: parameters.output.highest)
+        a: rows.a, b: rows.b, output: rows.output, aStride: rows.aStride, bStride: rows.bStride,
+        outputStride: rows.outputStride, count: rows.count, rows: rows.rows, bIsScalar: rows.bIsScalar ? 1 : 0,
+        aZeroPoint: parameters.aZeroPoint, bZeroPoint: parameters.bZeroPoint, multiplier: parameters.multiplier,
+        zeroPoint: parameters.output.zeroPoint, lowest: parameters.output.lowest, highest: parameters.output.highest)
     if let function = kernel.entry.pointee.function.mul_s8 {
         function(&arguments)
     } else {

@@ -62,10 +62,10 @@ public struct Epilogue {
             aZeroPoint: residual.ownZeroPoint, aMultiplier: residual.ownMultiplier, bZeroPoint: residual.zeroPoint,
             bMultiplier: residual.multiplier, output: residual.output)
         let others = residual.input + (pixels.lowerBound * residual.pixelStride + channels.lowerBound)
-        for run in 0..<runs {
-            addInt8(
-                kernels.add, a: UnsafePointer(values + run * pixelStride), b: others + run * residual.pixelStride,
-                bIsScalar: false, output: values + run * pixelStride, count: width, parameters)
-        }
+        addInt8(
+            kernels.add,
+            ElementwiseRows(
+                a: UnsafePointer(values), aStride: pixelStride, b: others, bStride: residual.pixelStride, output: values,
+                outputStride: pixelStride, count: width, rows: runs), parameters)
     }
 }

@@ -42,18 +42,26 @@ func depthwiseInt8Scalar(_ a: swiftlet_depthwise_s8_arguments) {
 }
 
 func addInt8Scalar(_ a: swiftlet_add_s8_arguments) {
-    for i in 0..<a.count {
-        let x = Float(Int32(a.a[i]) &- a.aZeroPoint) * a.aMultiplier
-        let y = Float(Int32(a.b[a.bIsScalar != 0 ? 0 : i]) &- a.bZeroPoint) * a.bMultiplier
-        a.output[i] = quantizedStep(x + y, zeroPoint: a.zeroPoint, lowest: a.lowest, highest: a.highest)
+    for row in 0..<a.rows {
+        let (first, second) = (a.a + row * a.aStride, a.b + row * a.bStride)
+        let output = a.output + row * a.outputStride
+        for i in 0..<a.count {
+            let x = Float(Int32(first[i]) &- a.aZeroPoint) * a.aMultiplier
+            let y = Float(Int32(second[a.bIsScalar != 0 ? 0 : i]) &- a.bZeroPoint) * a.bMultiplier
+            output[i] = quantizedStep(x + y, zeroPoint: a.zeroPoint, lowest: a.lowest, highest: a.highest)
+        }
     }
 }
 
 func multiplyInt8Scalar(_ a: swiftlet_mul_s8_arguments) {
-    for i in 0..<a.count {
-        let product = (Int32(a.a[i]) &- a.aZeroPoint) &* (Int32(a.b[a.bIsScalar != 0 ? 0 : i]) &- a.bZeroPoint)
-        a.output[i] = requantize(
-            product, scale: a.multiplier, zeroPoint: a.zeroPoint, lowest: a.lowest, highest: a.highest)
+    for row in 0..<a.rows {
+        let (first, second) = (a.a + row * a.aStride, a.b + row * a.bStride)
+        let output = a.output + row * a.outputStride
+        for i in 0..<a.count {
+            let product = (Int32(first[i]) &- a.aZeroPoint) &* (Int32(second[a.bIsScalar != 0 ? 0 : i]) &- a.bZeroPoint)
+            output[i] = requantize(
+                product, scale: a.multiplier, zeroPoint: a.zeroPoint, lowest: a.lowest, highest: a.highest)
+        }
     }
 }
 

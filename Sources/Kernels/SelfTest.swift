@@ -619,16 +619,16 @@ struct KernelTest {
                         output: output.baseAddress.unsafelyUnwrapped, outputPixelStride: outputStride,
                         pixels: pixels, channels: channels)
                     for part in 0..<2 {
-                        operands.forEachRun(Part(index: part, of: 2)) { a, b, bIsScalar, output, count in
+                        operands.forEachRun(Part(index: part, of: 2)) { rows in
                             if isAddition {
                                 addInt8(
-                                    kernel, a: a, b: b, bIsScalar: bIsScalar, output: output, count: count,
+                                    kernel, rows,
                                     AddParameters(
                                         aZeroPoint: za, aMultiplier: ma, bZeroPoint: zb, bMultiplier: mb,
                                         output: range))
                             } else {
                                 multiplyInt8(
-                                    kernel, a: a, b: b, bIsScalar: bIsScalar, output: output, count: count,
+                                    kernel, rows,
                                     MultiplyParameters(
                                         aZeroPoint: za, bZeroPoint: zb, multiplier: m, output: range))
                             }

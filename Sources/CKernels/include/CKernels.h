@@ -418,12 +418,17 @@ typedef struct {
 } swiftlet_depthwise_rows_s8_arguments;
 
 // output[i] = quantizedStep(Float(a[i] - aZeroPoint) * aMultiplier + Float(b[j] - bZeroPoint) * bMultiplier),
-// j = bIsScalar ? 0 : i. The output may be one of the inputs, which are read up to 31 bytes past their ends.
+// j = bIsScalar ? 0 : i, for `count` values in each of `rows` rows, the strides apart. The output may be one of the inputs,
+// whose rows are read up to 31 bytes past their ends.
 typedef struct {
     const int8_t *a;
     const int8_t *b;
     int8_t *output;
+    intptr_t aStride;
+    intptr_t bStride;
+    intptr_t outputStride;
     intptr_t count;
+    intptr_t rows;
     int32_t bIsScalar;
     int32_t aZeroPoint;
     int32_t bZeroPoint;
@@ -439,7 +444,11 @@ typedef struct {
     const int8_t *a;
     const int8_t *b;
     int8_t *output;
+    intptr_t aStride;
+    intptr_t bStride;
+    intptr_t outputStride;
     intptr_t count;
+    intptr_t rows;
     int32_t bIsScalar;
     int32_t aZeroPoint;
     int32_t bZeroPoint;
